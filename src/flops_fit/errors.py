@@ -1,0 +1,112 @@
+"""Every exception that flops-fit raises.
+
+    FlopsFitError
+    ├── SpecError        (ValueError)    a sweep spec is wrong; carries every problem at once
+    ├── PluginError      (LookupError)   a component name, plugin or plugin object does not work
+    ├── TableError       (ValueError)    a table of runs cannot be read
+    ├── DataError        (RuntimeError)  training data is missing or unusable
+    ├── StoreError       (RuntimeError)  a sweep directory cannot be read or written
+    ├── TrainingError    (RuntimeError)  no run of a sweep can start
+    └── FitError         (ValueError)    the runs cannot determine the answer
+
+Each message has three parts: the problem (where, what was found, what is allowed), the fix (something to
+paste or to do) and a code, which is an anchor in docs/reference/errors.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+DOCS = "docs/reference/errors.md"
+
+
+class FlopsFitError(Exception):
+    """Something that the user can put right; the command line prints it without a traceback."""
+
+    def __init__(self, problem: str, *, fix: str, code: str) -> None:
+        super().__init__(problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  fix: {self.fix}\n  see: {DOCS}#{self.code}"
+
+    # Workers pickle exceptions, and the default reduction loses keyword-only arguments.
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.problem, self.fix, self.code))
+
+
+def _rebuild(cls: type[FlopsFitError], problem: str, fix: str, code: str) -> FlopsFitError:
+    return cls(problem, fix=fix, code=code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a spec: where it is, what was found, what is allowed and how to mend it."""
+
+    where: str
+    problem: str
+    fix: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}\n  fix: {self.fix}\n  see: {DOCS}#{self.code}"
+
+
+class SpecError(FlopsFitError, ValueError):
+    """A sweep spec that cannot be trained as written."""
+
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem], *, source: str) -> Self:
+        """Collect every problem of the spec read from `source` into one error."""
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        error = cls(f"{count} in {source}", fix=problems[0].fix, code=problems[0].code)
+        error.problems = tuple(problems)
+        return error
+
+    def __str__(self) -> str:
+        if not self.problems:
+            return super().__str__()
+        return "\n".join([f"{self.problem}:", *(_indented(f"{i}. {p}") for i, p in enumerate(self.problems, 1))])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_spec_error, (self.problem, self.fix, self.code, self.problems))
+
+
+def _rebuild_spec_error(problem: str, fix: str, code: str, problems: tuple[Problem, ...]) -> SpecError:
+    error = SpecError(problem, fix=fix, code=code)
+    error.problems = problems
+    return error
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+class PluginError(FlopsFitError, LookupError):
+    """A component that is not installed, or a plugin object that breaks the contract."""
+
+
+class TableError(FlopsFitError, ValueError):
+    """A table of runs that cannot be read as runs."""
+
+
+class DataError(FlopsFitError, RuntimeError):
+    """Training data that is missing or unusable."""
+
+
+class StoreError(FlopsFitError, RuntimeError):
+    """A sweep directory that cannot be read or written."""
+
+
+class TrainingError(FlopsFitError, RuntimeError):
+    """A sweep of which no run can start."""
+
+
+class FitError(FlopsFitError, ValueError):
+    """Runs that cannot determine the answer."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin that was skipped, with the reason."""

@@ -1,0 +1,40 @@
+"""One trained (or failed, or simulated) run: what the engine writes and the fit reads."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["completed", "diverged", "failed"]
+Origin = Literal["trained", "simulated", "imported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One row of `runs.sqlite`, and of every exported table."""
+
+    run_id: str
+    """Hash of everything that determines the run; for imported rows, their place in the table."""
+    budget: float | None
+    """Target FLOPs of the IsoFLOP curve; None for rows of a table without budgets."""
+    size: str
+    seed: int
+    n_params: float
+    n_params_nonembedding: float | None
+    n_units: float
+    """Data units consumed, as counted by the loop."""
+    flops: float
+    """n_units times the counted FLOPs per unit."""
+    flops_6nd: float
+    loss: float | None
+    """Held-out loss, nats per unit; None unless completed."""
+    status: Status = "completed"
+    reason: str = ""
+    """Why the run has no loss, or why its FLOPs are off target; empty when all is well."""
+    wall_s: float | None = None
+    origin: Origin = "trained"
+    n_units_planned: float | None = None
+    n_steps: int | None = None
+    batch_size: int | None = None
+    """Rows of a global batch."""
+    lr: float | None = None
+    plan_id: str = ""
+    """Hash of the plan that this run was trained for."""
