@@ -1,0 +1,1 @@
+"""Conformance suite for flops-fit plugins; holds no checks yet."""

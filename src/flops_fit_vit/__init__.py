@@ -1,0 +1,1 @@
+"""Vision plugin for flops-fit; registers nothing yet."""

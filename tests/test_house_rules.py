@@ -1,0 +1,123 @@
+"""Rules that a reviewer would otherwise repeat: style, types, layers, docs that name every hook and code."""
+
+import ast
+import inspect
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flops_fit import hookspecs
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(
+    path for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "conformance").rglob("*.py")] if ".venv" not in path.parts
+)
+CORE_MODULES = sorted(
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "src" / "flops_fit").rglob("*.py")
+    if path.name != "__main__.py"
+)
+NEEDS_TORCH: set[str] = set()
+
+
+def run_tool(*command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing():
+    run_tool("ruff", "check", "src", "conformance", "tests", "docs")
+
+
+def test_the_code_is_formatted():
+    run_tool("ruff", "format", "--check", "src", "conformance", "tests")
+
+
+def test_mypy_strict_finds_nothing():
+    run_tool("mypy")
+
+
+def test_imports_follow_the_layers():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as m; m()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_core_module_imports_without_torch_or_warnings():
+    """One process for all: `import flops_fit.x` must not be what pulls torch in."""
+    code = f"import importlib, sys\nfor m in {CORE_MODULES!r}: importlib.import_module(m)\nsys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr or "some module imports torch at import time"
+
+
+def test_importing_the_package_costs_no_third_party_import():
+    code = "import sys, flops_fit; sys.exit(bool({'torch', 'numpy', 'pydantic', 'pluggy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("hook", sorted(hookspecs.HOOKS.values()))
+def test_every_hook_has_a_heading_with_its_signature(hook):
+    names = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+    assert f"## {hook}({names})" in (ROOT / "docs/reference/hooks.md").read_text()
+
+
+def error_codes() -> set[str]:
+    """Every literal code in the sources, as `code="slug"` or as the type of a PydanticCustomError."""
+    found = set()
+    for path in SOURCES:
+        text = path.read_text()
+        found |= set(re.findall(r'\bcode="([a-z0-9-]+)"', text))
+        found |= set(re.findall(r'PydanticCustomError\(\s*"([a-z0-9-]+)"', text))
+    return found
+
+
+def test_every_error_code_is_explained_and_nothing_else_is():
+    explained = set(re.findall(r"^## ([a-z0-9-]+)$", (ROOT / "docs/reference/errors.md").read_text(), re.M))
+    assert error_codes() == explained
+
+
+def test_functions_stay_short():
+    lengths = [
+        node.end_lineno - node.lineno + 1 - docstring_lines(node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert statistics.median(lengths) <= 8
+    assert statistics.quantiles(lengths, n=10)[-1] <= 30
+    assert max(lengths) <= 60
+
+
+def docstring_lines(node):
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(getattr(first, "value", None), ast.Constant):
+        return first.end_lineno - first.lineno + 1
+    return 0
+
+
+def test_files_stay_short():
+    assert [f"{path.name}: {n}" for path in SOURCES if (n := path.read_text().count("\n")) > 300] == []
+
+
+def test_no_tracked_file_names_a_registry_host_or_a_machine_path():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    bad = re.compile(r"https?://[^ \"]*/simple|files\.pythonhosted|(^|[\s\"'=(])/(work|opt|root)/[a-z.]")
+    offenders = [
+        name
+        for name in tracked.stdout.split()
+        if (ROOT / name).suffix in {".py", ".md", ".toml", ".txt", ".yaml", ""}
+        and any(bad.search(line) for line in (ROOT / name).read_text(errors="ignore").splitlines())
+        and name != "tests/test_house_rules.py"
+    ]
+    assert offenders == []
