@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, field_validator, model_validator
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, Field
 
-from flops_fit.components import Component, DataSource, FitForm, FlopCounter, LossFunction, ModelFamily
+from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction, ModelFamily
+from flops_fit.config.from_registry import FromRegistry
 
 MIN_BUDGETS = 7
 """Fewer budgets leave the exponents to chance (docs/explanation/decisions/0002-thin-sweeps.md)."""
-
-
-class FromRegistry:
-    """Makes a field accept any installed component of one type, as a union discriminated by `kind`."""
-
-    def __init__(self, component: str) -> None:
-        self.component = component
-
-    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        raise NotImplementedError
 
 
 class DesignSpec(BaseModel):
@@ -73,20 +63,24 @@ class TrainingSpec(BaseModel):
     """Processes that train runs side by side; by default one per core on a CPU and one on a GPU."""
 
 
+def _by_name(kind: str) -> Any:  # noqa: ANN401 - a name where a component is due; validation looks it up
+    return Field(default=kind, validate_default=True)
+
+
 class SweepSpec(BaseModel):
     """One IsoFLOP sweep. Frozen and closed: an unknown key is an error, and no stage edits a spec."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: Annotated[ModelFamily, FromRegistry("model")]
     """Architecture to size."""
     data: Annotated[DataSource, FromRegistry("data")]
     """Training and held-out data."""
-    loss: Annotated[LossFunction, FromRegistry("loss")]
+    loss: Annotated[LossFunction, FromRegistry("loss")] = _by_name("cross_entropy")
     """Training and evaluation loss."""
-    flops: Annotated[FlopCounter, FromRegistry("flops")]
+    flops: Annotated[FlopCounter, FromRegistry("flops")] = _by_name("traced")
     """How the compute of a run is counted."""
-    fit: Annotated[FitForm, FromRegistry("fit")]
+    fit: Annotated[FitForm, FromRegistry("fit")] = _by_name("auto")
     """How losses become a law."""
     budgets: tuple[float, ...]
     """Compute of the runs of each IsoFLOP curve, FLOPs, strictly increasing."""
