@@ -1,0 +1,61 @@
+"""Built-in losses."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from flops_fit.components import Batch, DataSpec, LossFunction
+from flops_fit.errors import PluginError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CrossEntropy(LossFunction):
+    """Cross-entropy of `labels` under softmax(logits), mean over the labels that are not -100."""
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+
+    def __call__(self, outputs: Any, batch: Batch) -> torch.Tensor:
+        """Return the mean loss in nats per unit.
+
+        Args:
+            outputs: Logits, float, shape (..., n_classes); or a mapping or object that holds them as `logits`.
+            batch: Holds `labels`, int64, shape (...).
+
+        Raises:
+            PluginError: `no-logits` or `no-labels`.
+        """
+        from torch.nn.functional import cross_entropy
+
+        logits, labels = _logits(outputs), _labels(batch)
+        # In float32 whatever the autocast type: bf16 would round the loss to 2 to 3 digits.
+        return cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1))
+
+    def uniform_loss(self, data: DataSpec) -> float | None:
+        """Return ln(n_classes)."""
+        return None if data.n_classes is None else math.log(data.n_classes)
+
+
+def _logits(outputs: Any) -> torch.Tensor:
+    import torch
+
+    found = outputs.get("logits") if isinstance(outputs, dict) else getattr(outputs, "logits", outputs)
+    if not isinstance(found, torch.Tensor):
+        raise PluginError(
+            f"Loss cross_entropy needs logits, but the model's forward returned {type(outputs).__name__}.",
+            fix="return a tensor of logits, shape (..., n_classes), or a mapping that holds it as `logits`",
+            code="no-logits",
+        )
+    return found
+
+
+def _labels(batch: Batch) -> torch.Tensor:
+    if "labels" not in batch:
+        raise PluginError(
+            f"Loss cross_entropy needs `labels` in every batch; this one holds {', '.join(batch) or 'nothing'}.",
+            fix="yield batches with int64 `labels`, one per unit (-100 where there is none), or use another loss",
+            code="no-labels",
+        )
+    return batch["labels"]
