@@ -65,8 +65,8 @@ def _unknown_ops(names: Sequence[str], model: str) -> PluginError:
     return PluginError(
         f"{model} uses operation{plural} whose FLOPs are not known: {', '.join(names)}; counting 0 would "
         "shift every budget.",
-        fix=f"if the cost is negligible declare it with `flops: {{kind: traced, free_ops: [{', '.join(names)}]}}`; "
-        f"otherwise {_OTHER_COUNTERS}",
+        fix=f"where the cost is negligible say so with `flops: {{kind: traced, free_ops: "
+        f"[{', '.join(names)}]}}`; otherwise {_OTHER_COUNTERS}",
         code="unknown-op",
     )
 
@@ -74,6 +74,7 @@ def _unknown_ops(names: Sequence[str], model: str) -> PluginError:
 def _untraceable(failure: Exception, model: str) -> PluginError:
     return PluginError(
         f"{model} cannot be counted on shapes alone: {type(failure).__name__}: {failure}",
-        fix=f"make forward independent of tensor values (no .item(), no boolean indexing), or {_OTHER_COUNTERS}",
+        fix="make forward independent of tensor values (no .item(), no boolean indexing), or "
+        f"{_OTHER_COUNTERS}",
         code="untraceable-model",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flops_fit.components import Batch, DataSpec, LossFunction
 from flops_fit.errors import PluginError
@@ -17,11 +17,11 @@ class CrossEntropy(LossFunction):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
 
-    def __call__(self, outputs: Any, batch: Batch) -> torch.Tensor:
+    def __call__(self, outputs: object, batch: Batch) -> torch.Tensor:
         """Return the mean loss in nats per unit.
 
         Args:
-            outputs: Logits, float, shape (..., n_classes); or a mapping or object that holds them as `logits`.
+            outputs: Logits, shape (..., n_classes); or a mapping or object that holds them as `logits`.
             batch: Holds `labels`, int64, shape (...).
 
         Raises:
@@ -38,7 +38,7 @@ class CrossEntropy(LossFunction):
         return None if data.n_classes is None else math.log(data.n_classes)
 
 
-def _logits(outputs: Any) -> torch.Tensor:
+def _logits(outputs: object) -> torch.Tensor:
     import torch
 
     found = outputs.get("logits") if isinstance(outputs, dict) else getattr(outputs, "logits", outputs)
@@ -54,8 +54,8 @@ def _logits(outputs: Any) -> torch.Tensor:
 def _labels(batch: Batch) -> torch.Tensor:
     if "labels" not in batch:
         raise PluginError(
-            f"Loss cross_entropy needs `labels` in every batch; this one holds {', '.join(batch) or 'nothing'}.",
-            fix="yield batches with int64 `labels`, one per unit (-100 where there is none), or use another loss",
+            f"Loss cross_entropy needs `labels` in every batch; this one holds {', '.join(batch)}.",
+            fix="yield int64 `labels`, one per unit (-100 where there is none), or use another loss",
             code="no-labels",
         )
     return batch["labels"]

@@ -47,7 +47,7 @@ def trace_step(module: nn.Module, batch: Batch, *, free_ops: Collection[str]) ->
     return Trace(flops=counter.get_total_flops(), unknown=tuple(audit.unknown), failure=failure)
 
 
-def _differentiate(outputs: Any) -> None:
+def _differentiate(outputs: object) -> None:
     """Run backward from the sum of all outputs."""
     leaves = tree_leaves(dict(outputs) if isinstance(outputs, Mapping) else outputs)
     roots = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.requires_grad]
@@ -56,11 +56,11 @@ def _differentiate(outputs: Any) -> None:
     torch.stack([root.sum() for root in roots]).sum().backward()  # type: ignore[no-untyped-call]
 
 
-class _Audit(TorchDispatchMode):
+class _Audit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the names of operations that are neither in `known` nor free."""
 
     def __init__(self, known: Collection[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.known = known
         self.unknown: dict[str, None] = {}  # a dict keeps the order of first use
 
@@ -70,7 +70,7 @@ class _Audit(TorchDispatchMode):
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> object:
         name = str(func.overloadpacket)
         # Noted before the call: an operation without a shape rule raises, and should still be named.
         if name not in self.known and not is_free(func, name, _tensors(args, kwargs)):
@@ -78,7 +78,7 @@ class _Audit(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _tensors(*values: Any) -> list[torch.Tensor]:
+def _tensors(*values: object) -> list[torch.Tensor]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)]
 
 

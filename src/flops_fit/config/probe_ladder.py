@@ -1,0 +1,89 @@
+"""Probes of the ladder: sizes in order, enough of them, and parameter counts that are true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from flops_fit.components import Size
+from flops_fit.config.on_meta import n_trainable
+from flops_fit.config.spec import SweepSpec
+from flops_fit.config.subject import Subject
+from flops_fit.errors import PluginError, SpecError
+
+SHOWN = 3
+"""How many wrong sizes a message lists."""
+
+
+def check_ladder(subject: Subject) -> None:
+    """Refuse a ladder that is out of order or out of range, or has fewer than two sizes in range."""
+    sizes, (low, high) = subject.sizes, subject.spec.n_params_range()
+    if len(sizes) < 2:
+        raise _too_few(subject)
+    wrong = [
+        f"{b.name} ({b.n_params}) follows {a.name} ({a.n_params})"
+        for a, b in pairwise(sizes)
+        if b.n_params <= a.n_params or b.name == a.name
+    ]
+    wrong += [f"{s.name} ({s.n_params}) is out of range" for s in sizes if not low <= s.n_params <= high]
+    if wrong:
+        raise PluginError(
+            f"{subject.model}.ladder({low:.3g}, {high:.3g}) is not strictly increasing within its "
+            f"range: {'; '.join(wrong[:SHOWN])}.",
+            fix="return sizes with n_min <= n_params <= n_max, each larger than the one before, named apart",
+            code="bad-ladder",
+        )
+
+
+def check_counts(subject: Subject) -> None:
+    """Compare the parameters that the ladder promises with those of the built modules."""
+    built = [(size, n_trainable(subject.shape_of(size))) for size in subject.sizes]
+    built.append((subject.sizes[0], n_trainable(subject.smallest())))
+    wrong = [f"{size.name} says {size.n_params}, has {n}" for size, n in built if n != size.n_params]
+    if wrong:
+        raise PluginError(
+            f"{subject.model} counts its trainable parameters wrongly for {len(wrong)} of "
+            f"{len(built)} builds: {'; '.join(wrong[:SHOWN])}.",
+            fix="make Size.n_params the sum of numel over the trainable parameters, shared ones once",
+            code="wrong-parameter-count",
+        )
+
+
+def _too_few(subject: Subject) -> SpecError:
+    low, high = subject.spec.n_params_range()
+    nearby = subject.ladder(low / 100, high * 10)
+    found = f"{len(subject.sizes)} size{'' if len(subject.sizes) == 1 else 's'}"
+    return SpecError(
+        f"model {subject.model} has {found} between {low:.3g} and {high:.3g} parameters, which is what the "
+        f"budgets ask for; at least 2 are needed. {_extent(nearby)}",
+        fix=_how_to_reach(nearby, subject),
+        code="too-few-sizes",
+    )
+
+
+def _extent(nearby: Sequence[Size]) -> str:
+    if not nearby:
+        return "There is none nearby either."
+    first, last = nearby[0], nearby[-1]
+    return f"Nearby it goes from {first.name} ({first.n_params:,}) to {last.name} ({last.n_params:,})."
+
+
+def _how_to_reach(nearby: Sequence[Size], subject: Subject) -> str:
+    """Name the field of the design to change, with a value that reaches the family's sizes."""
+    spec, (low, high) = subject.spec, subject.spec.n_params_range()
+    if spec.design.n_min is not None or spec.design.n_max is not None:
+        return "change or remove `design.n_min` and `design.n_max`"
+    if not nearby:
+        return "change the options of the model so that it comes in sizes of that range, or change `budgets`"
+    prior = f"`design.units_per_param` (now {spec.design.units_per_param:g})"
+    if nearby[-1].n_params < high:
+        return f"lower `budgets` (the smallest to {_budget_for(nearby[-1], spec):.1e} FLOPs) or raise {prior}"
+    if nearby[0].n_params > low:
+        second = nearby[min(1, len(nearby) - 1)]
+        return f"raise `budgets` (the largest to {_budget_for(second, spec):.1e} FLOPs) or lower {prior}"
+    return f"raise `design.window` (now {spec.design.window:g})"
+
+
+def _budget_for(size: Size, spec: SweepSpec) -> float:
+    """Invert `SweepSpec.prior_n_params`: the budget whose prior optimum is `size`."""
+    return 6 * spec.design.units_per_param * size.n_params**2

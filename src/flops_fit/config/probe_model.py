@@ -1,0 +1,131 @@
+"""Probes of the model and the loss: one forward and backward pass of the smallest size, looked at closely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from flops_fit.config.subject import Subject
+from flops_fit.errors import PluginError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+SHOWN = 5
+"""How many parameters a message lists."""
+INITIAL_LOSS_SLACK = 0.3
+"""Allowed relative distance of the first loss from ln(n_classes); a loss in bits would be 0.44 away."""
+INITIAL_LOSS_SLACK_NATS = 0.25
+"""Allowed absolute distance, which counts for few classes; a loss in bits of two classes is 0.31 away."""
+
+
+def check_initialisation(subject: Subject) -> None:
+    """Build twice from one seed and once from another."""
+    first, again, other = (dict(subject.smallest(seed).named_parameters()) for seed in (0, 0, 1))
+    if differing := [name for name in first if not first[name].equal(again[name])]:
+        raise PluginError(
+            f"{subject.model}.build gives other values for the same torch seed: {_listed(differing)}.",
+            fix="initialise from torch's global generator only",
+            code="unseeded-build",
+        )
+    if any(map(_varies, first.values())) and all(first[name].equal(other[name]) for name in first):
+        raise PluginError(
+            f"{subject.model}.build gives the same values for every torch seed; a repeat would be a copy.",
+            fix="initialise from torch's global generator, and seed no generator inside build",
+            code="build-ignores-seed",
+        )
+
+
+def check_step(subject: Subject) -> None:
+    """Run forward and loss once: the loss must be a finite scalar that depends on the parameters."""
+    import torch
+
+    loss = _loss(subject.smallest(), subject)
+    if not isinstance(loss, torch.Tensor) or loss.dim():
+        raise PluginError(
+            f"Loss {subject.spec.loss.kind} returns {_described(loss)}, not a scalar tensor.",
+            fix="return the mean over the units of the batch",
+            code="loss-not-scalar",
+        )
+    if not loss.requires_grad:
+        raise PluginError(
+            f"Loss {subject.spec.loss.kind} does not depend on the parameters of {subject.model}.",
+            fix="compute it from the outputs without detaching them, and leave parameters trainable",
+            code="loss-without-gradient",
+        )
+    if not math.isfinite(loss.item()):
+        raise PluginError(
+            f"The loss of {subject.sizes[0].name} at initialisation is {loss.item()}.",
+            fix="look for a division by zero or a logarithm of zero in the model, the loss or the data",
+            code="loss-not-finite",
+        )
+
+
+def check_initial_loss(subject: Subject) -> None:
+    """Compare the loss at initialisation with that of a model that knows nothing."""
+    expected = subject.spec.loss.uniform_loss(subject.data)
+    if expected is None:
+        return
+    found = _loss(subject.smallest(), subject).item()
+    if abs(found - expected) > max(INITIAL_LOSS_SLACK_NATS, INITIAL_LOSS_SLACK * expected):
+        raise PluginError(
+            f"The loss of {subject.sizes[0].name} at initialisation is {found:.3f} nats per unit; a model "
+            f"that knows nothing has {expected:.3f}.",
+            fix="make the loss a mean in nats (no sum, no bits), keep labels out of the inputs, and "
+            "initialise the output layer small",
+            code="initial-loss-off",
+        )
+
+
+def check_gradients(subject: Subject) -> None:
+    """Run backward once and name the trainable parameters that get no finite gradient."""
+    module = subject.smallest()
+    _loss(module, subject).backward()  # type: ignore[no-untyped-call]
+    trainable = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    if unused := [name for name, p in trainable if p.grad is None]:
+        raise PluginError(
+            f"{subject.model} has parameters that get no gradient: {_listed(unused)}. They count "
+            "towards N without being trained, and stop data-parallel training.",
+            fix="use them in forward or remove them; frozen ones (requires_grad False) are not counted",
+            code="unused-parameter",
+        )
+    if broken := [name for name, p in trainable if p.grad is not None and not bool(p.grad.isfinite().all())]:
+        raise PluginError(
+            f"{subject.model} has gradients at initialisation that are not finite: {_listed(broken)}.",
+            fix="look for a square root or a logarithm of zero, or a norm of a zero vector",
+            code="gradient-not-finite",
+        )
+
+
+def check_batch_is_kept(subject: Subject) -> None:
+    """Run a step on a copy of the batch and compare."""
+    batch = {name: value.clone() for name, value in subject.batch.items()}
+    module = subject.smallest()
+    subject.loss(subject.outputs(module.train(), batch), batch).backward()  # type: ignore[no-untyped-call]
+    changed = [n for n, value in subject.batch.items() if n not in batch or not value.equal(batch[n])]
+    if changed or len(batch) != len(subject.batch):
+        raise PluginError(
+            f"{subject.model} or {subject.spec.loss.kind} changes its batch: "
+            f"{_listed(changed or list(batch))}.",
+            fix="work on copies: no in-place operation on what the batch holds",
+            code="batch-changed",
+        )
+
+
+def _loss(module: nn.Module, subject: Subject) -> torch.Tensor:
+    return subject.loss(subject.outputs(module.train(), subject.batch), subject.batch)
+
+
+def _described(value: object) -> str:
+    return f"shape {tuple(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+
+
+def _varies(parameter: nn.Parameter) -> bool:
+    return parameter.numel() > 1 and bool((parameter != parameter.flatten()[0]).any())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

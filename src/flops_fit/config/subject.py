@@ -1,0 +1,120 @@
+"""What the probes look at: one spec, its data, its ladder and its models, each fetched when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from flops_fit.components import Batch, Component, DataSpec, Size
+from flops_fit.config.on_meta import built_on_meta
+from flops_fit.config.spec import SweepSpec
+from flops_fit.errors import FlopsFitError, PluginError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+ROWS = 8
+"""Rows of the batches that the model probes use."""
+
+
+@contextmanager
+def calling(component: Component, call: str) -> Iterator[None]:
+    """Turn whatever `component` raises in the block into a PluginError that names it and the call.
+
+    Raises:
+        PluginError: `component-raised`. Our own errors pass as they are.
+    """
+    try:
+        yield
+    except FlopsFitError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{component.kind}.{call} raised {type(error).__name__}: {error}",
+            fix=f"change the options of `{component.kind}`, or correct {type(component).__qualname__}.{call}",
+            code="component-raised",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One sweep under probe. Nothing here survives the probe."""
+
+    spec: SweepSpec
+    caveats: list[str] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        """What messages call the model family."""
+        return self.spec.model.kind
+
+    @property
+    def source(self) -> str:
+        """What messages call the data source."""
+        return self.spec.data.kind
+
+    @cached_property
+    def data(self) -> DataSpec:
+        """What the data source says about itself."""
+        with calling(self.spec.data, "spec()"):
+            return self.spec.data.spec()
+
+    @cached_property
+    def batch(self) -> Batch:
+        """`ROWS` training rows; every probe must leave them as they are."""
+        return self.probe_batch(ROWS)
+
+    def probe_batch(self, rows: int) -> Batch:
+        """Ask the data source for a probe batch."""
+        with calling(self.spec.data, f"probe_batch({rows})"):
+            return self.spec.data.probe_batch(rows)
+
+    @cached_property
+    def sizes(self) -> Sequence[Size]:
+        """The ladder between the smallest and the largest model that a budget may train."""
+        return self.ladder(*self.spec.n_params_range())
+
+    def ladder(self, n_min: float, n_max: float) -> Sequence[Size]:
+        """Ask the model family for its sizes from `n_min` to `n_max` parameters."""
+        with calling(self.spec.model, f"ladder({n_min:.3g}, {n_max:.3g}) on data {self.source}"):
+            return self.spec.model.ladder(n_min, n_max, self.data)
+
+    def smallest(self, seed: int = 0) -> nn.Module:
+        """Build the smallest size on the CPU from torch's global generator at `seed`."""
+        import torch
+
+        torch.manual_seed(seed)
+        with self._building(self.sizes[0]):
+            return self.spec.model.build(self.sizes[0], self.data)
+
+    def shape_of(self, size: Size) -> nn.Module:
+        """Build `size` without memory for its values."""
+        with self._building(size):
+            return built_on_meta(partial(self.spec.model.build, size, self.data))
+
+    def outputs(self, module: nn.Module, batch: Batch, mode: str = "") -> object:
+        """Run forward as it stands; `mode` says more about the call in the error."""
+        with calling(self.spec.model, f"forward{mode} of {self.sizes[0].name} on data {self.source}"):
+            return module(batch)
+
+    def loss(self, outputs: object, batch: Batch) -> torch.Tensor:
+        """Run the loss."""
+        with calling(self.spec.loss, f"__call__ on outputs of {self.model} and data {self.source}"):
+            return self.spec.loss(outputs, batch)
+
+    @cached_property
+    def flops_by_size(self) -> Sequence[tuple[Size, float]]:
+        """Each rung of the ladder with the FLOPs of one data unit, by the spec's own counter."""
+        return [(size, self.flops_per_unit(size)) for size in self.sizes]
+
+    def flops_per_unit(self, size: Size) -> float:
+        """Count the FLOPs of one data unit with the spec's own counter."""
+        with calling(self.spec.flops, f"train_flops_per_unit({self.model} {size.name})"):
+            return self.spec.flops.train_flops_per_unit(self.spec.model, size, self.spec.data)
+
+    def _building(self, size: Size) -> AbstractContextManager[None]:
+        return calling(self.spec.model, f"build({size.name}) on data {self.source}")
