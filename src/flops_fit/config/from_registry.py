@@ -49,14 +49,18 @@ class FromRegistry:
     def _named(self, value: object) -> Component:
         options = {"kind": value} if isinstance(value, str) else value
         if not isinstance(options, Mapping):
-            raise broken_rule("wrong-type", f"{_found(value)} is not a {self.component}", self._example())
+            raise broken_rule(
+                f"{_found(value)} is not a {self.component}", fix=self._example(), code="wrong-type"
+            )
         if not isinstance(kind := options.get("kind"), str):
             found = "is missing" if kind is None else f"is {kind!r}"
-            raise broken_rule("missing-kind", f"`kind` {found}; {self._installed()}", self._example())
+            raise broken_rule(
+                f"`kind` {found}; {self._installed()}", fix=self._example(), code="missing-kind"
+            )
         try:
             cls = registry().find(self.component, kind)
         except PluginError as error:
-            raise broken_rule(error.code, error.problem, error.fix) from error
+            raise broken_rule(error.problem, fix=error.fix, code=error.code) from error
         return _build(cls, dict(options))
 
     def _installed(self) -> str:

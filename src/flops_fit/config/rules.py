@@ -3,12 +3,12 @@
 from pydantic_core import PydanticCustomError
 
 
-def broken_rule(code: str, problem: str, fix: str) -> PydanticCustomError:
+def broken_rule(problem: str, *, fix: str, code: str) -> PydanticCustomError:
     """Return the error that a validator raises; `load_spec` turns it into a `flops_fit.errors.Problem`.
 
     Args:
-        code: Slug of the rule, an anchor in docs/reference/errors.md.
-        problem: What was found and what is allowed; the place is added by `load_spec`.
+        problem: What was found and what is allowed; `load_spec` adds the place.
         fix: What to write instead.
+        code: Slug of the rule, an anchor in docs/reference/errors.md.
     """
     return PydanticCustomError(code, "{problem}", {"problem": problem, "fix": fix})

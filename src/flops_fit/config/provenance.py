@@ -1,0 +1,89 @@
+"""What ran, with which versions, on what: the identity of components, and the spec.json of a sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from flops_fit.components import Component
+from flops_fit.config.spec import SweepSpec
+from flops_fit.errors import StoreError
+from flops_fit.hookspecs import HOOKS
+from flops_fit.plugins import Origin, installed, registry
+
+PACKAGES = ("flops-fit", "torch", "accelerate", "numpy", "scipy")
+"""Packages whose version can change a number."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A component around Python objects, which says itself what determines its behaviour."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return JSON values that change whenever the wrapped objects behave differently."""
+        ...
+
+
+def component_identity(component: Component) -> dict[str, Any]:
+    """Return what determines a component's behaviour, as JSON values: options, class and version."""
+    cls = type(component)
+    origin = registry().origin(cls) or Origin(plugin="", distribution=cls.__module__)
+    return {
+        "kind": component.kind,
+        "options": component.identity()
+        if isinstance(component, Identified)
+        else component.model_dump(mode="json"),
+        "class": f"{cls.__module__}.{cls.__qualname__}",
+        "distribution": origin.distribution,
+    }
+
+
+def canonical_json(value: BaseModel) -> str:
+    """Write a spec or a component as JSON that does not depend on the order of its fields."""
+    return json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def write_spec_json(spec: SweepSpec, path: Path, *, hardware: str | None = None) -> None:
+    """Write the spec, every component's identity, the versions and the hardware of a sweep.
+
+    Args:
+        spec: The spec as it runs, defaults included.
+        path: File to write; its directory is made.
+        hardware: What the sweep runs on; by default this machine's processor.
+
+    Raises:
+        StoreError: `unwritable-spec`.
+    """
+    content = {
+        "spec": spec.model_dump(mode="json"),
+        "components": {name: component_identity(getattr(spec, name)) for name in HOOKS},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "plugins": {plugin.plugin: plugin.distribution for plugin in installed()},
+        "hardware": hardware or _processor(),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")  # a killed process leaves the old file or the new one
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written: {error}",
+            fix="choose another directory, e.g. --set output_dir=sweep-2",
+            code="unwritable-spec",
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    found = {dist: next(iter(metadata.distributions(name=dist)), None) for dist in PACKAGES}
+    return {name: dist.version for name, dist in found.items() if dist}
+
+
+def _processor() -> str:
+    return f"{platform.machine()} {platform.processor()}, {os.cpu_count()} cores, {platform.system()}".strip()
