@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from flops_fit.components import Size
+from flops_fit.components import DataSpec, Size
 
 Severity = Literal["info", "warning", "error"]
 
@@ -58,6 +58,8 @@ class SweepPlan:
     plan_id: str
     """Hash of the run ids."""
     runs: tuple[PlannedRun, ...]
+    data: DataSpec
+    """What the runs train on: it names the unit of D and the length of one epoch."""
     findings: tuple[Finding, ...]
 
     @property

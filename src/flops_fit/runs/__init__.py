@@ -3,3 +3,4 @@
 from flops_fit.runs.record import Origin as Origin
 from flops_fit.runs.record import RunRecord as RunRecord
 from flops_fit.runs.record import Status as Status
+from flops_fit.runs.store import RunStore as RunStore

@@ -1,0 +1,162 @@
+"""What a reader should know about a grid before it is trained: where it is too thin to carry an answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from flops_fit.components import DataSpec
+from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
+from flops_fit.design.grid import Finding, PlannedRun
+
+MIN_SIZES = 10
+"""Distinct sizes in a sweep; fewer leave the exponent of N to a handful of models."""
+MIN_SIZES_PER_BUDGET = 5
+"""A vertex takes three points; two more let one of them be wrong."""
+MIN_SPAN = 10.0
+"""Largest over smallest budget."""
+MIN_STEPS = 150
+"""Loss curves of small GPTs still change order before about 150 steps (measured for the u-muP ladder)."""
+MAX_EPOCHS = 4.0
+"""Up to about four epochs, repeated data is worth nearly as much as new data.
+
+Source: Muennighoff et al. 2023, arXiv:2305.16264, abstract.
+"""
+ON_TARGET = 0.01
+"""A run may miss the FLOPs of its budget by this fraction, because steps are whole."""
+
+_ByBudget = Mapping[float, Sequence[PlannedRun]]
+
+
+def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) -> tuple[Finding, ...]:
+    """Return what weakens the answer that `runs`, ordered by budget, can give; nothing if nothing does."""
+    by_budget = {budget: tuple(row) for budget, row in groupby(runs, key=lambda run: run.budget)}
+    return (
+        *_budgets(by_budget, spec),
+        *_sizes(by_budget),
+        *_sides(by_budget, spec),
+        *_steps(runs),
+        *_targets(runs),
+        *_epochs(runs, data),
+    )
+
+
+def cells_left_out(too_short: Mapping[float, Sequence[str]], spec: SweepSpec) -> tuple[Finding, ...]:
+    """Say which sizes of which budgets the plan leaves out because they would take too few steps."""
+    places = [f"{budget:.3g} FLOPs: {', '.join(names)}" for budget, names in too_short.items() if names]
+    if not places:
+        return ()
+    finding = Finding(
+        code="cells-left-out",
+        severity="info",
+        message=f"Sizes that would take fewer than {spec.design.min_steps} steps are left out ("
+        + "; ".join(places)
+        + ").",
+        action="lower training.batch_size or raise these budgets to train them",
+    )
+    return (finding,)
+
+
+def _budgets(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
+    findings = []
+    if empty := [budget for budget in spec.budgets if budget not in by_budget]:
+        findings.append(
+            Finding(
+                code="empty-budget",
+                severity="error",
+                message=f"No run at {_listed(empty)} FLOPs.",
+                action="raise design.window, lower training.batch_size, or drop the budget",
+            )
+        )
+    if len(by_budget) < MIN_BUDGETS:
+        problem = f"{len(by_budget)} budgets have runs; exponents need at least {MIN_BUDGETS}."
+        findings.append(_warning("few-budgets", problem, "add budgets"))
+    low, high = min(by_budget), max(by_budget)
+    if high / low < MIN_SPAN:
+        problem = f"The budgets span a factor of {high / low:.3g}; below a decade exponents are loose."
+        action = f"reach from {low:.3g} to at least {MIN_SPAN * low:.3g} FLOPs"
+        findings.append(_warning("narrow-span", problem, action))
+    return findings
+
+
+def _sizes(by_budget: _ByBudget) -> list[Finding]:
+    names = {budget: {run.size.name for run in row} for budget, row in by_budget.items()}
+    distinct = len(set().union(*names.values()))
+    findings = []
+    if distinct < MIN_SIZES:
+        problem = f"{distinct} distinct sizes in the sweep; at least {MIN_SIZES} are wanted."
+        action = "raise design.sizes_per_budget or design.window, or use a finer ladder"
+        findings.append(_warning("few-sizes", problem, action))
+    if thin := [budget for budget, sizes in names.items() if len(sizes) < MIN_SIZES_PER_BUDGET]:
+        problem = (
+            f"Fewer than {MIN_SIZES_PER_BUDGET} sizes at {_listed(thin)} FLOPs: too few to place a minimum."
+        )
+        action = "raise design.sizes_per_budget or design.window, or lower training.batch_size"
+        findings.append(_warning("few-sizes-per-budget", problem, action))
+    return findings
+
+
+def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
+    lopsided = [
+        budget
+        for budget, row in by_budget.items()
+        if len({run.size.n_params < spec.prior_n_params(budget) for run in row}) == 1
+    ]
+    if not lopsided:
+        return []
+    problem = (
+        f"At {_listed(lopsided)} FLOPs every size lies on one side of the prior optimum, "
+        "so the minimum may lie outside of the grid."
+    )
+    action = "move design.n_min or design.n_max, lower training.batch_size, or change design.units_per_param"
+    return [_warning("one-sided", problem, action)]
+
+
+def _steps(runs: Sequence[PlannedRun]) -> list[Finding]:
+    short = [run.n_steps for run in runs if run.n_steps < MIN_STEPS]
+    if not short:
+        return []
+    problem = (
+        f"{_count(short)} below {MIN_STEPS} steps (the shortest {min(short)}), where losses rank sizes badly."
+    )
+    return [_warning("few-steps", problem, "lower training.batch_size or raise the budgets")]
+
+
+def _targets(runs: Sequence[PlannedRun]) -> list[Finding]:
+    misses = [run.flops / run.budget - 1 for run in runs]
+    if not (missed := [miss for miss in misses if abs(miss) > ON_TARGET]):
+        return []
+    problem = (
+        f"{_count(missed)} off the FLOPs of their budget by more than {ON_TARGET:.0%}, because steps are "
+        f"whole (worst: {max(missed, key=abs):+.1%})."
+    )
+    return [
+        _warning("off-target", problem, "raise design.min_steps to 50 or more, or lower training.batch_size")
+    ]
+
+
+def _epochs(runs: Sequence[PlannedRun], data: DataSpec) -> list[Finding]:
+    epoch = data.n_units
+    if epoch is None or not (repeating := [run.n_units for run in runs if run.n_units > epoch]):
+        return []
+    most = max(repeating) / epoch
+    seen = f"{_count(repeating)} beyond one epoch of {epoch:.3g} {data.unit}s, up to {most:.3g} epochs"
+    action = "use more data, lower the budgets, or raise design.n_min"
+    if most <= MAX_EPOCHS:
+        return [
+            _warning(
+                "repeated-data", f"{seen}: their losses may lie a little above those on fresh data.", action
+            )
+        ]
+    problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
+    return [Finding(code="many-epochs", severity="error", message=problem, action=action)]
+
+
+def _warning(code: str, message: str, action: str) -> Finding:
+    return Finding(code=code, severity="warning", message=message, action=action)
+
+
+def _count(runs: Sequence[object]) -> str:
+    return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+
+
+def _listed(budgets: Iterable[float]) -> str:
+    return ", ".join(f"{budget:.3g}" for budget in budgets)

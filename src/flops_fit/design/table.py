@@ -1,0 +1,49 @@
+"""The plan as a table that a person reads before paying for it."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
+
+_HEADER = ("budget", "runs", "sizes", "N", "D ({unit}s)", "steps", "epochs", "FLOPs")
+_MARK = {"info": "note", "warning": "WARNING", "error": "ERROR"}
+
+
+def describe_plan(plan: SweepPlan) -> str:
+    """Return one line per budget, the totals, and every finding with what to do about it."""
+    rows = [_row(list(runs), plan.data.n_units) for _, runs in groupby(plan.runs, key=lambda run: run.budget)]
+    header = tuple(name.format(unit=plan.data.unit) for name in _HEADER)
+    return "\n".join([*_aligned([header, *rows]), "", _total(plan), *map(_told, plan.findings)])
+
+
+def _row(runs: Sequence[PlannedRun], epoch: int | None) -> tuple[str, ...]:
+    n_units = [run.n_units for run in runs]
+    return (
+        f"{runs[0].budget:.3g}",
+        f"{len(runs)}",
+        f"{len({run.size.name for run in runs})}",
+        _range([run.size.n_params for run in runs]),
+        _range(n_units),
+        f"{min(run.n_steps for run in runs)}-{max(run.n_steps for run in runs)}",
+        "endless" if epoch is None else f"{max(n_units) / epoch:.2g}",
+        f"{math.fsum(run.flops for run in runs):.3g}",
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):.3g} to {max(values):.3g}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _total(plan: SweepPlan) -> str:
+    sizes = len({run.size.name for run in plan.runs})
+    return f"{len(plan.runs)} runs of {sizes} sizes, {plan.flops:.3g} FLOPs in all"
+
+
+def _told(finding: Finding) -> str:
+    return f"{_MARK[finding.severity]} [{finding.code}] {finding.message}\n  do: {finding.action}"

@@ -1,0 +1,238 @@
+"""Where runs are trained: in this process, or in single-threaded processes side by side."""
+
+import gc
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import ModuleType
+
+from flops_fit.config.spec import SweepSpec
+from flops_fit.design.grid import PlannedRun
+from flops_fit.errors import TrainingError
+from flops_fit.runs.record import RunRecord
+
+_MOVE_IT = "move your classes and functions into a module that can be imported, or set training.workers: 1"
+
+
+def execute(runs: Sequence[PlannedRun], spec: SweepSpec, *, workers: int) -> Generator[RunRecord]:
+    """Train `runs`, started in the order given, and yield each record as it is finished.
+
+    A run that raises, or whose process dies, yields a failed record with the reason. Closing the
+    generator ends every process.
+    """
+    if workers == 1 or len(runs) <= 1:
+        return (attempt(run, spec) for run in runs)
+    return _side_by_side(runs, pickle.dumps(spec), min(workers, len(runs)))
+
+
+def count_workers(spec: SweepSpec) -> int:
+    """Return how many processes train side by side.
+
+    By default one per core on a CPU and one on a GPU. Processes need a spec that can be pickled
+    and imported; where it cannot, the default is one.
+
+    Raises:
+        TrainingError: `workers-need-modules`, several processes are asked for and cannot get the spec.
+    """
+    asked = spec.training.workers
+    obstacle = _obstacle(spec) if asked != 1 else ""
+    if asked is not None and asked > 1 and obstacle:
+        raise TrainingError(
+            f"training.workers = {asked}, but the spec cannot be sent to other processes: {obstacle}.",
+            fix=_MOVE_IT,
+            code="workers-need-modules",
+        )
+    return asked or (1 if obstacle or _has_gpu() else _cores())
+
+
+def attempt(run: PlannedRun, spec: SweepSpec) -> RunRecord:
+    """Train `run`; whatever it raises becomes a failed record."""
+    from flops_fit.engine.loop import train_run
+
+    try:
+        return train_run(run, spec)
+    except TrainingError:  # about the sweep, not about this run
+        raise
+    except Exception as error:  # noqa: BLE001 - user code may raise anything, and the sweep goes on
+        return failed_record(run, f"{type(error).__name__}: {error}")
+
+
+def failed_record(run: PlannedRun, reason: str) -> RunRecord:
+    """Return the row of a run that has no loss because of `reason`."""
+    return RunRecord(
+        run_id=run.run_id,
+        budget=run.budget,
+        size=run.size.name,
+        seed=run.seed,
+        n_params=run.size.n_params,
+        n_params_nonembedding=run.size.n_params_nonembedding,
+        n_units=0,
+        flops=0.0,
+        flops_6nd=0.0,
+        loss=None,
+        status="failed",
+        reason=reason,
+        n_units_planned=run.n_units,
+        n_steps=run.n_steps,
+        batch_size=run.batch_size,
+        lr=run.lr,
+    )
+
+
+def _obstacle(spec: SweepSpec) -> str:
+    """Say why another process could not receive `spec`; empty if it can."""
+    try:
+        content = pickle.dumps(spec)
+    except Exception as error:  # noqa: BLE001 - user classes may raise anything when pickled
+        return f"{type(error).__name__}: {error}"
+    # A worker does not run the user's script, so it has no such module.
+    return "part of it is defined in __main__" if b"__main__" in content else ""
+
+
+def _has_gpu() -> bool:
+    from accelerate import PartialState
+
+    return bool(PartialState().device.type != "cpu")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# ---- processes side by side
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    """A process that trains one run after another, and this end of the pipe to it."""
+
+    process: SpawnProcess
+    pipe: Connection
+    run: PlannedRun | None = None
+    """What it is training."""
+
+    def give(self, run: PlannedRun) -> None:
+        self.run = run
+        with suppress(OSError):  # it has died, and `collect` will find its end of the pipe closed
+            self.pipe.send(run)
+
+    def collect(self) -> RunRecord:
+        """Return the record of its run, a failed one if the process has died."""
+        try:
+            answer = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return failed_record(_running(self), _death(self.process.exitcode))
+        if isinstance(answer, TrainingError):
+            raise answer
+        record: RunRecord = answer
+        return record
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _side_by_side(runs: Sequence[PlannedRun], spec: bytes, n_workers: int) -> Generator[RunRecord]:
+    waiting = list(reversed(runs))
+    hired = [_hire(spec) for _ in range(n_workers)]
+    try:
+        for worker in hired:
+            worker.give(waiting.pop())
+        while busy := {worker.pipe: worker for worker in hired if worker.run}:
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                record, worker.run = worker.collect(), None
+                if waiting and record.reason and not worker.process.is_alive():
+                    worker = _hire(spec)
+                    hired.append(worker)
+                if waiting:
+                    worker.give(waiting.pop())
+                yield record
+    finally:
+        for worker in hired:
+            worker.end()
+
+
+def _hire(spec: bytes) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, spec), name="flops-fit worker")
+    with _main_hidden():
+        process.start()
+    theirs.close()  # the worker now holds the only copy, so its death is seen as the end of the pipe
+    return _Worker(process=process, pipe=ours)
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a new process from running the user's script again, which would start the sweep again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _running(worker: _Worker) -> PlannedRun:
+    if worker.run is None:
+        raise RuntimeError("a worker answered that had nothing to do")
+    return worker.run
+
+
+def _death(exit_code: int | None) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "its process was killed (signal 9), most often because memory ran out"
+    if exit_code is not None and exit_code < 0:
+        return f"its process was ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"
+    return f"its process ended by itself with exit status {exit_code}"
+
+
+# ---- inside a worker
+
+
+def _work(pipe: Connection, content: bytes) -> None:
+    """Train what comes through the pipe until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, and the parent ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        spec = pickle.loads(content)  # noqa: S301 - our parent wrote it a moment ago
+    except Exception as error:  # noqa: BLE001 - user classes may raise anything when unpickled
+        pipe.send(_unreadable(error))
+        return
+    import flops_fit.engine.loop  # noqa: F401 - before the freeze, so that its objects are frozen too
+
+    gc.freeze()  # what is alive now stays alive: a collection during training need not visit it
+    with suppress(EOFError):
+        while True:
+            run = pipe.recv()
+            try:
+                pipe.send(attempt(run, spec))
+            except TrainingError as error:
+                pipe.send(error)
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _unreadable(error: Exception) -> TrainingError:
+    return TrainingError(
+        f"A worker process cannot load the spec: {type(error).__name__}: {error}",
+        fix=_MOVE_IT,
+        code="workers-need-modules",
+    )

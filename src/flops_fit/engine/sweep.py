@@ -1,0 +1,111 @@
+"""Which run comes next: skip what is finished, survive what fails, commit what is done."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from flops_fit.config.spec import SweepSpec
+from flops_fit.design.grid import PlannedRun, SweepPlan
+from flops_fit.engine.executors import count_workers, execute
+from flops_fit.engine.progress import Progress, Tally, predicted_cost
+from flops_fit.errors import TrainingError
+from flops_fit.runs.record import RunRecord
+from flops_fit.runs.store import RunStore
+
+SMALL_SWEEP = 2e11
+"""Predicted cost, FLOPs, below which processes take longer to start than they save (15 s of a core)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSummary:
+    """What happened to the runs of a plan."""
+
+    planned: int
+    skipped: int
+    """Finished before: completed or diverged rows of an earlier start."""
+    trained: int
+    """Completed now."""
+    failed: int
+    diverged: int
+    wall_s: float
+    flops: float
+    """Spent now by the completed and diverged runs."""
+    run_ids: tuple[str, ...]
+    """The rows of this sweep in the store."""
+
+
+def run_sweep(
+    plan: SweepPlan, spec: SweepSpec, store: RunStore, *, report: Callable[[Progress], None] | None = None
+) -> SweepSummary:
+    """Train the runs of `plan` that `store` lacks, the longest first, and commit each as it ends.
+
+    Completed and diverged rows are skipped; failed ones are tried again. A run that diverges or fails
+    becomes a row with its reason, and the sweep goes on. Interrupted at any moment, the same call later
+    trains what is missing.
+
+    Args:
+        plan: What to train.
+        spec: The spec that the plan was made from, its data prepared.
+        store: Where rows go.
+        report: Called at the start, after every run, and once more when the sweep ends or is interrupted.
+
+    Raises:
+        TrainingError: `no-run-completed`, `workers-need-modules` or `distributed`.
+        StoreError: a row cannot be written.
+    """
+    started = time.perf_counter()
+    kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
+    missing = _longest_first(plan, kept)
+    workers = (
+        1
+        if sum(map(predicted_cost, missing)) < SMALL_SWEEP and not spec.training.workers
+        else count_workers(spec)
+    )
+    tally = Tally(plan.runs, kept, workers=workers, report=report)
+    records: list[RunRecord] = []
+    with tally, closing(execute(missing, spec, workers=workers)) as finished:
+        for record in finished:
+            store.add(replace(record, plan_id=plan.plan_id))
+            records.append(record)
+            tally.add(record)
+    _require_one_completed([*kept, *records])
+    return summarise(plan, records, wall_s=time.perf_counter() - started)
+
+
+def summarise(plan: SweepPlan, records: Iterable[RunRecord], *, wall_s: float) -> SweepSummary:
+    """Count what became of `records`, the rows of `plan` that were written now."""
+    records = list(records)
+    counts = {
+        status: sum(r.status == status for r in records) for status in ("completed", "failed", "diverged")
+    }
+    return SweepSummary(
+        planned=len(plan.runs),
+        skipped=len(plan.runs) - len(records),
+        trained=counts["completed"],
+        failed=counts["failed"],
+        diverged=counts["diverged"],
+        wall_s=wall_s,
+        flops=sum(record.flops for record in records),
+        run_ids=tuple(run.run_id for run in plan.runs),
+    )
+
+
+def _longest_first(plan: SweepPlan, kept: Iterable[RunRecord]) -> list[PlannedRun]:
+    """Order the missing runs so that no worker still has a long one when the others are done."""
+    done = {row.run_id for row in kept}
+    return sorted((run for run in plan.runs if run.run_id not in done), key=predicted_cost, reverse=True)
+
+
+def _require_one_completed(records: Iterable[RunRecord]) -> None:
+    records = list(records)
+    if any(record.status == "completed" for record in records):
+        return
+    first = records[0]
+    raise TrainingError(
+        f"None of the {len(records)} runs completed. {first.size}, seed {first.seed}: {first.reason}.",
+        fix="lower training.lr"
+        if first.status == "diverged"
+        else "mend what the reason names, then start the same command again",
+        code="no-run-completed",
+    )

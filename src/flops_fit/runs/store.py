@@ -1,0 +1,213 @@
+"""The runs of a sweep in one SQLite file, committed run by run."""
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flops_fit.errors import StoreError
+from flops_fit.runs.record import RunRecord
+
+SCHEMA_VERSION = 1
+"""Kept in `user_version`; raised whenever the columns change."""
+
+BUSY_S = 60.0
+"""How long a write waits for another process before it gives up."""
+
+_CREATE = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    budget REAL,
+    size TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    n_params REAL NOT NULL,
+    n_params_nonembedding REAL,
+    n_units REAL NOT NULL,
+    flops REAL NOT NULL,
+    flops_6nd REAL NOT NULL,
+    loss REAL,
+    status TEXT NOT NULL CHECK (status IN ('completed', 'diverged', 'failed')),
+    reason TEXT NOT NULL,
+    wall_s REAL,
+    origin TEXT NOT NULL CHECK (origin IN ('trained', 'simulated', 'imported')),
+    n_units_planned REAL,
+    n_steps INTEGER,
+    batch_size INTEGER,
+    lr REAL,
+    plan_id TEXT NOT NULL
+)
+"""
+_COLUMNS = tuple(field.name for field in fields(RunRecord))
+_INSERT = f"""
+INSERT INTO runs ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+ON CONFLICT (run_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+WHERE runs.status = 'failed'
+"""  # noqa: S608 - names come from the fields of RunRecord, never from a user
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM runs ORDER BY budget, n_params, seed, run_id"  # noqa: S608 - same
+
+
+class RunStore:
+    """Keeps one row per run; what `add` has returned from survives a kill at any moment.
+
+    A completed or diverged row is final. A failed one is replaced when the run is tried again, which the
+    next start of the sweep does. Several processes may use one file: each write is one short transaction.
+
+    SQLite's rollback journal is meant, not its write-ahead log: between two writes all rows are in the
+    one file, so a copied directory is complete, and network file systems, which lack shared memory, work
+    as well.
+
+    Args:
+        path: The file; created, with its directory, unless `read_only`.
+        read_only: Refuse writes and require that the file exists.
+
+    Raises:
+        StoreError: `store-missing`, `store-not-a-sweep`, `store-newer`, `store-not-writable`, `store-full`,
+            `store-busy` or `store-damaged`, here or from any method.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        if read_only and not path.is_file():
+            raise StoreError(
+                f"There is no sweep at {path}.",
+                fix="name a directory that `flops-fit run` wrote",
+                code="store-missing",
+            )
+        with self._explained():
+            self._connection = _connect(path, read_only=read_only)
+            try:
+                self._check_schema(read_only=read_only)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def add(self, record: RunRecord) -> None:
+        """Commit one run, unless a completed or diverged row already has its id."""
+        with self._explained(), self._transaction():
+            self._connection.execute(_INSERT, astuple(record))
+
+    def read(self, run_ids: Collection[str] | None = None) -> tuple[RunRecord, ...]:
+        """Return the runs named, or all, by budget, size and seed, whatever the order they ended in."""
+        with self._explained():
+            rows = self._connection.execute(_SELECT).fetchall()
+        records = (RunRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
+        wanted = None if run_ids is None else frozenset(run_ids)
+        return tuple(record for record in records if wanted is None or record.run_id in wanted)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_schema(self, *, read_only: bool) -> None:
+        version = self._version()
+        if version == 0 and not read_only:
+            self._create()
+        elif version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer flops-fit: schema {version}, not {SCHEMA_VERSION}.",
+                fix="upgrade flops-fit, or name another output_dir",
+                code="store-newer",
+            )
+        elif version == 0:
+            raise self._foreign()
+
+    def _create(self) -> None:
+        with self._transaction():
+            if self._version() == SCHEMA_VERSION:  # another process was faster
+                return
+            if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                raise self._foreign()
+            self._connection.execute(_CREATE)
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def _foreign(self) -> StoreError:
+        return StoreError(
+            f"{self.path} is not a file of flops-fit runs.",
+            fix="name another output_dir, or move the file away",
+            code="store-not-a-sweep",
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        # IMMEDIATE: take the write lock first, so that two processes queue up instead of deadlocking.
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk has rolled back already
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite or the file system says into a StoreError."""
+        try:
+            yield
+        except OSError as error:
+            raise _not_writable(self.path, str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.DatabaseError) -> StoreError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_NOTADB"):
+            return self._foreign()
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+            return _not_writable(self.path, str(error))
+        if name.startswith("SQLITE_FULL"):
+            return StoreError(
+                f"The disk that holds {self.path} is full.",
+                fix="free some space and start the same command again; finished runs are kept",
+                code="store-full",
+            )
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StoreError(
+                f"Another process held {self.path} for more than {BUSY_S:.0f} s.",
+                fix="end the other process, or name another output_dir",
+                code="store-busy",
+            )
+        return StoreError(
+            f"{self.path} cannot be used: {error}.",
+            fix="restore the file from a copy, or move it away and train again",
+            code="store-damaged",
+        )
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # Mode rw even for reading: SQLite itself falls back to reading where it may not write, and where it
+    # may, it can roll back what a killed writer left behind.
+    mode = "rw" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
+    )
+    if read_only:
+        with closing(connection.execute("PRAGMA query_only = on")):
+            pass
+    return connection
+
+
+def _not_writable(path: Path, detail: str) -> StoreError:
+    return StoreError(
+        f"{path} cannot be opened or written ({detail}).",
+        fix=f"make {os.fspath(path.parent)!r} a directory that you may write to, or name another output_dir",
+        code="store-not-writable",
+    )
