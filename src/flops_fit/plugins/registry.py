@@ -157,7 +157,7 @@ class Registry:
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close."""
-    return " or ".join(f"use {near!r}" for near in difflib.get_close_matches(name, list(choices), n=2))
+    return "".join(f"use {near!r}" for near in difflib.get_close_matches(name, list(choices), n=1))
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
