@@ -1,6 +1,9 @@
 """Stage 1. A file, a mapping or Python objects come in, a checked SweepSpec and its Probe go out."""
 
 from flops_fit.config.load import load_spec as load_spec
+from flops_fit.config.probe import Probe as Probe
+from flops_fit.config.probe import ProbedSize as ProbedSize
+from flops_fit.config.probe import probe as probe
 from flops_fit.config.provenance import canonical_json as canonical_json
 from flops_fit.config.provenance import component_identity as component_identity
 from flops_fit.config.provenance import write_spec_json as write_spec_json

@@ -48,7 +48,7 @@ def _written(source: str | Path | Mapping[str, Any] | SweepSpec) -> Written:
     if isinstance(source, SweepSpec | Mapping):
         return Written(values=dict(source))
     raise SpecError(
-        f"found a {type(source).__name__} instead of a spec; allowed: a path, a mapping or a SweepSpec",
+        f"found a value of type {type(source).__name__}; allowed: a path, a mapping or a SweepSpec",
         fix='pass e.g. "sweep.yaml", or {"model": ..., "data": ..., "budgets": [...]}',
         code="not-a-mapping",
     )
@@ -84,8 +84,8 @@ def _default_of(key: str) -> Any:  # noqa: ANN401 - the default of any field
 def _open(value: object, key: str, override: str) -> dict[str, Any]:
     if isinstance(value, str):
         return {"kind": value}
-    if isinstance(value, Mapping | BaseModel):
-        return dict(value)
+    if value is None or isinstance(value, Mapping | BaseModel):
+        return dict(value or {})
     raise _bad_override(override, f"`{key}` holds {value!r}, which has no fields")
 
 

@@ -69,7 +69,7 @@ def read_spec_file(path: Path) -> Written:
         )
     written = _PARSERS[path.suffix.lower()](text, str(path))
     if not isinstance(written.values, Mapping):
-        found = "nothing" if written.values is None else f"a {type(written.values).__name__}"
+        found = "nothing" if written.values is None else f"a value of type {type(written.values).__name__}"
         raise SpecError(
             f"{path}: holds {found}; a spec is a mapping with at least `model`, `data` and `budgets`",
             fix=f"write a spec to start from with `{EXAMPLE}`",
@@ -113,8 +113,8 @@ _Loader.add_implicit_resolver(
 
 
 def _from_yaml(text: str, name: str) -> Written:
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         values: Any = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:

@@ -1,0 +1,131 @@
+"""Whatever pydantic finds comes out as a place, a value, what is allowed and a fix."""
+
+import pytest
+from pydantic import ValidationError
+from pydantic_core._pydantic_core import list_all_errors  # the only list there is
+
+from flops_fit.config import load_spec
+from flops_fit.config.problems import find_problems
+from flops_fit.config.written import Written
+from flops_fit.errors import FitError, SpecError
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+BUDGETS = {"start": 1e15, "stop": 1e17}
+
+
+def problems(**fields):
+    with pytest.raises(SpecError) as caught:
+        load_spec({"model": "tiny", "data": "numbers", "budgets": BUDGETS, **fields})
+    return [(p.where, p.problem, p.fix) for p in caught.value.problems]
+
+
+def of_model(**options):
+    return problems(model={"kind": "tiny", **options})
+
+
+@pytest.mark.parametrize("known", list_all_errors(), ids=lambda known: known["type"])
+def test_every_error_of_pydantic_is_put_into_words(known):
+    """One translation each, with its place, and no template left unfilled."""
+    detail = {
+        "type": known["type"],
+        "loc": ("model", "depth"),
+        "input": 7,
+        "ctx": known["example_context"] or {},
+    }
+    error = ValidationError.from_exception_data("SweepSpec", [detail])
+    written = Written(values={"model": {"kind": "tiny", "depth": 7}}, name="s.yaml", lines={("model",): 1})
+    [problem] = find_problems(error, written)
+    assert problem.where == "s.yaml:1: model.depth"
+    assert "`depth" in problem.fix or problem.code == "unknown-field"
+    assert problem.code in {"missing-field", "unknown-field", "value-not-allowed", "invalid-value"}
+    assert "{" not in problem.problem.replace("{}", "")
+
+
+def test_types_and_ranges_come_with_an_example():
+    assert of_model(depth="deep") == [
+        ("model.depth", "found 'deep'; allowed: an integer", "write e.g. `depth: 2`")
+    ]
+    assert of_model(depth=99) == [
+        ("model.depth", "found 99; allowed: values of at most 64", "write e.g. `depth: 2`")
+    ]
+    assert of_model(bias="si") == [
+        ("model.bias", "found 'si'; allowed: true or false", "write e.g. `bias: false`")
+    ]
+    assert of_model(activation="tanh") == [
+        ("model.activation", "found 'tanh'; allowed: 'gelu' or 'relu'", "write e.g. `activation: gelu`")
+    ]
+
+
+def test_the_members_of_a_union_are_one_problem():
+    assert of_model(heads=[1]) == [
+        ("model.heads", "found [1]; allowed: an integer or 'auto'", "write e.g. `heads: auto`")
+    ]
+
+
+def test_an_item_of_a_list_is_named_by_its_index():
+    assert of_model(widths=[8, "x"]) == [
+        ("model.widths.1", "found 'x'; allowed: an integer", "write e.g. `widths: [8, 16]`")
+    ]
+
+
+def test_options_within_options_are_found():
+    assert of_model(rotary={"base": -1}) == [
+        ("model.rotary.base", "found -1; allowed: values above 0", "write e.g. `base: 10000`")
+    ]
+    assert of_model(rotary=7) == [
+        ("model.rotary", "found 7; allowed: a mapping of options", "write e.g. `rotary: null`")
+    ]
+
+
+def test_a_rule_of_a_plugin_keeps_its_own_words():
+    assert of_model(name="very long") == [
+        ("model.name", "found 'very long': names are five letters at most", "correct it, e.g. `name: t`")
+    ]
+
+
+def test_a_missing_field_says_what_it_is_for():
+    with pytest.raises(SpecError) as caught:
+        load_spec({})
+    assert [(p.where, p.problem, p.fix) for p in caught.value.problems] == [
+        ("model", "missing: Architecture to size.", "add `model: other`"),
+        ("data", "missing: Training and held-out data.", "add `data: numbers`"),
+        (
+            "budgets",
+            "missing: Compute of the runs of each IsoFLOP curve, FLOPs, strictly increasing.",
+            "add `budgets: {start: 1e15, stop: 1e17, count: 7}`",
+        ),
+    ]
+
+
+def test_a_component_without_a_name_lists_what_is_installed():
+    [(where, problem, fix)] = of_model(kind=None)
+    assert (where, problem) == ("model", "`kind` is missing; installed: other, tiny")
+    assert fix.startswith("write `model: other`")
+    assert problems(data=3)[0][1] == "3 is not a data"
+
+
+def test_an_unknown_field_suggests_its_neighbour_or_its_section():
+    assert of_model(dept=3)[0][2] == "use 'depth'"
+    assert problems(lr=0.1)[0][2] == "write it as `training.lr`"
+    assert problems(window=4)[0][2] == "write it as `design.window`"
+    assert problems(colour="red")[0][2] == "remove `colour`"
+
+
+def test_a_range_of_budgets_is_checked_like_everything_else():
+    assert problems(budgets={"start": 0, "stop": 1}) == [
+        ("budgets.start", "found 0; allowed: values above 0", "write e.g. `start: ...`")
+    ]
+
+
+def test_an_error_of_ours_inside_a_validator_keeps_its_fix():
+    ours = FitError("the form needs 9 runs", fix="add runs", code="too-few-runs")
+    detail = {"type": "value_error", "loc": ("fit",), "input": "auto", "ctx": {"error": ours}}
+    error = ValidationError.from_exception_data("SweepSpec", [detail])
+    [problem] = find_problems(error, Written(values={"fit": "auto"}))
+    assert (problem.problem, problem.fix, problem.code) == (ours.problem, ours.fix, ours.code)
+
+
+def test_long_values_are_cut():
+    [(_, problem, _)] = of_model(depth="x" * 1000)
+    assert problem == f"found '{'x' * 56}...; allowed: an integer"

@@ -1,0 +1,68 @@
+"""Every error says what is wrong, what to do and where to read more, also after a trip between processes."""
+
+import inspect
+import pickle
+
+import pytest
+
+from flops_fit import errors
+from flops_fit.errors import FlopsFitError, PluginError, Problem, SpecError
+
+TREE = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlopsFitError)]
+PROBLEMS = [
+    Problem(
+        where="sweep.yaml:3: model", problem="no model is called 'x'", fix="use 'y'", code="unknown-component"
+    ),
+    Problem(where="sweep.yaml:9: seeds", problem="[] is empty", fix="write `seeds: [0]`", code="bad-seeds"),
+]
+
+
+@pytest.mark.parametrize("cls", TREE)
+def test_an_error_shows_problem_fix_and_code_and_survives_pickling(cls):
+    error = cls("nothing works", fix="try again", code="some-code")
+    assert str(error) == "nothing works\n  fix: try again\n  see: docs/reference/errors.md#some-code"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.code) == (cls, str(error), "some-code")
+
+
+def test_leaf_errors_are_also_the_builtin_that_python_users_expect():
+    bases = {cls.__name__: cls.__bases__[1].__name__ for cls in TREE if cls is not FlopsFitError}
+    assert bases == {
+        "SpecError": "ValueError",
+        "PluginError": "LookupError",
+        "TableError": "ValueError",
+        "DataError": "RuntimeError",
+        "StoreError": "RuntimeError",
+        "TrainingError": "RuntimeError",
+        "FitError": "ValueError",
+    }
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn = {line.split()[1] for line in errors.__doc__.splitlines() if "──" in line}
+    assert drawn == {cls.__name__ for cls in TREE} - {"FlopsFitError"}
+
+
+def test_a_spec_error_numbers_its_problems():
+    error = SpecError.of(PROBLEMS, source="sweep.yaml")
+    assert str(error).splitlines() == [
+        "2 problems in sweep.yaml:",
+        "  1. sweep.yaml:3: model: no model is called 'x'",
+        "    fix: use 'y'",
+        "    see: docs/reference/errors.md#unknown-component",
+        "  2. sweep.yaml:9: seeds: [] is empty",
+        "    fix: write `seeds: [0]`",
+        "    see: docs/reference/errors.md#bad-seeds",
+    ]
+    assert (error.code, error.fix) == ("unknown-component", "use 'y'")
+
+
+def test_the_problems_of_a_spec_error_survive_pickling():
+    error = SpecError.of(PROBLEMS, source="sweep.yaml")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.problems, str(copy)) == (error.problems, str(error))
+
+
+def test_an_error_is_caught_as_its_builtin():
+    with pytest.raises(LookupError, match="no model"):
+        raise PluginError("no model", fix="install one", code="unknown-component")
