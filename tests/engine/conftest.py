@@ -24,7 +24,7 @@ def parts() -> Any:
 
 @pytest.fixture
 def make_spec() -> Callable[..., SweepSpec]:
-    """Two budgets of about five sizes, ten runs of a few hundred steps each; any field can be given."""
+    """Two budgets of five sizes, ten runs of 65 to 1000 steps each; any field can be given."""
 
     def make(**fields: Any) -> SweepSpec:
         return SweepSpec.model_validate(
@@ -34,7 +34,7 @@ def make_spec() -> Callable[..., SweepSpec]:
                 "loss": tiny_parts.Squared(),
                 "flops": tiny_parts.SixN(),
                 "fit": tiny_parts.NoFit(),
-                "budgets": (4e6, 8e6),
+                "budgets": (1e6, 2e6),
                 "design": {"sizes_per_budget": 5, "units_per_param": 100.0, "window": 4.0, "min_steps": 50},
                 "training": {"batch_size": 16, "workers": 1},
                 "allow_thin_sweep": True,

@@ -1,11 +1,138 @@
-"""The sweep: what is trained, skipped, survived and counted."""
+"""The sweep: what is trained, skipped, survived, counted and reported."""
+
+from dataclasses import replace
+
+import pytest
 
 from flops_fit.engine import run_sweep
+from flops_fit.engine.progress import predicted_cost
+from flops_fit.errors import TrainingError
+
+
+def losses(store):
+    return {record.run_id: record.loss for record in store.read()}
 
 
 def test_every_planned_run_becomes_a_completed_row(make_spec, plan_of, store):
     spec = make_spec()
     plan = plan_of(spec)
     summary = run_sweep(plan, spec, store)
-    print(plan.findings, summary, store.read())
-    assert summary.trained == summary.planned == len(store.read())
+    assert summary.trained == summary.planned == len(plan.runs) == 10
+    assert {record.run_id for record in store.read()} == set(summary.run_ids)
+    assert all(record.status == "completed" and record.plan_id == plan.plan_id for record in store.read())
+    assert summary.flops == pytest.approx(plan.flops)
+
+
+def test_a_second_start_trains_nothing_and_changes_nothing(make_spec, plan_of, store):
+    spec = make_spec()
+    plan = plan_of(spec)
+    run_sweep(plan, spec, store)
+    before = store.read()
+    summary = run_sweep(plan, spec, store)
+    assert (summary.trained, summary.skipped) == (0, 10)
+    assert store.read() == before
+
+
+def test_an_added_seed_trains_only_what_is_new(make_spec, plan_of, store):
+    run_sweep(plan_of(make_spec()), make_spec(), store)
+    spec = make_spec(seeds=(0, 1))
+    summary = run_sweep(plan_of(spec), spec, store)
+    assert (summary.trained, summary.skipped) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"batch_size": 16, "workers": 1, "cooldown": 0.3}},
+        {"training": {"batch_size": 8, "workers": 1}},
+        {"budgets": (1.001e6, 2.002e6)},
+    ],
+    ids=["schedule", "batch", "budgets"],
+)
+def test_a_changed_plan_never_reuses_rows(make_spec, plan_of, change):
+    old, new = plan_of(make_spec()), plan_of(make_spec(**change))
+    assert not {run.run_id for run in old.runs} & {run.run_id for run in new.runs}
+
+
+def test_longest_runs_come_first(make_spec, plan_of, store):
+    spec, seen = make_spec(), []
+    plan = plan_of(spec)
+    run_sweep(plan, spec, store, report=lambda progress: seen.append(progress.last))
+    order = list(dict.fromkeys(record.run_id for record in seen if record))
+    assert order == [run.run_id for run in sorted(plan.runs, key=predicted_cost, reverse=True)]
+
+
+def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(make_spec, plan_of, parts, store, tmp_path):
+    spec = make_spec(model=parts.Trouble(width=4, deed="raise", unless=str(tmp_path / "mended")))
+    plan = plan_of(spec)
+    summary = run_sweep(plan, spec, store)
+    (row,) = [record for record in store.read() if record.status != "completed"]
+    assert (summary.failed, summary.trained) == (1, 9)
+    assert (row.status, row.size, row.loss) == ("failed", "w4", None)
+    assert row.reason == "ArithmeticError: the hidden layer is haunted"
+
+    (tmp_path / "mended").touch()
+    again = run_sweep(plan, spec, store)
+    assert (again.trained, again.skipped, again.failed) == (1, 9, 0)
+    assert all(record.status == "completed" for record in store.read())
+
+
+def test_a_diverged_run_is_recorded_and_not_tried_again(make_spec, plan_of, parts, store):
+    spec = make_spec(model=parts.Trouble(width=4, deed="nan"))
+    plan = plan_of(spec)
+    assert run_sweep(plan, spec, store).diverged == 1
+    assert run_sweep(plan, spec, store).skipped == 10
+    assert [record.size for record in store.read() if record.status == "diverged"] == ["w4"]
+
+
+def test_a_sweep_of_which_no_run_completes_is_an_error_with_the_first_reason(
+    make_spec, plan_of, parts, store
+):
+    spec = make_spec(data=parts.Points(ends_after=3))
+    with pytest.raises(TrainingError, match=r"None of the 10 runs completed\..*ended after 3 batches"):
+        run_sweep(plan_of(spec), spec, store)
+    assert len(store.read()) == 10
+
+
+def test_a_sweep_that_only_diverges_is_told_to_lower_the_rate(make_spec, plan_of, store):
+    spec = make_spec(training={"batch_size": 16, "workers": 1, "lr": 1e30})
+    with pytest.raises(TrainingError, match=r"lower training\.lr"):
+        run_sweep(plan_of(spec), spec, store)
+
+
+def test_an_interrupt_keeps_what_is_finished(make_spec, plan_of, store):
+    spec = make_spec()
+    plan = plan_of(spec)
+    reports = []
+
+    def interrupt_third(progress):
+        reports.append(progress)
+        if progress.done == 3 and not progress.ended:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(plan, spec, store, report=interrupt_third)
+    assert len(store.read()) == 3
+    assert reports[-1].ended
+    assert run_sweep(plan, spec, store).skipped == 3
+
+
+def test_progress_counts_runs_and_flops_and_learns_the_pace(make_spec, plan_of, store):
+    spec, reports = make_spec(), []
+    plan = plan_of(spec)
+    run_sweep(plan, spec, store, report=reports.append)
+    assert [report.done for report in reports] == [*range(11), 10]
+    assert reports[0].eta_s is None
+    assert reports[5].eta_s > 0
+    assert reports[5].running == 1
+    assert reports[-1].flops_done == pytest.approx(reports[-1].flops_total)
+    assert reports[-1].eta_s == 0
+    assert [report.ended for report in reports] == [False] * 11 + [True]
+
+
+def test_a_resumed_sweep_reports_what_was_done_before(make_spec, plan_of, store):
+    spec, reports = make_spec(), []
+    plan = plan_of(spec)
+    run_sweep(replace(plan, runs=plan.runs[:4]), spec, store)
+    run_sweep(plan, spec, store, report=reports.append)
+    assert (reports[0].done, reports[0].total) == (4, 10)

@@ -146,3 +146,22 @@ class SixN(FlopCounter):
 
 class NoFit(FitForm):
     kind: Literal["no_fit"] = "no_fit"
+
+
+class Labelled(Points):
+    """Held-out batches in which 3, 0 and 1 labels count."""
+
+    kind: Literal["labelled"] = "labelled"
+
+    def eval_batches(self, batch_size: int) -> Iterator[Batch]:
+        for labels in ([[1, 1], [1, -100]], [[-100, -100]], [[3, -100]]):
+            yield {"inputs": torch.zeros(len(labels), N_INPUTS), "labels": torch.tensor(labels)}
+
+
+class LabelledLoss(LossFunction):
+    """The mean square of the labels that count: not a number where none does."""
+
+    kind: Literal["labelled_loss"] = "labelled_loss"
+
+    def __call__(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return batch["labels"][batch["labels"] != -100].double().square().mean()

@@ -1,0 +1,65 @@
+"""What a plan warns about, and what it does not."""
+
+import pytest
+
+from flops_fit.design import plan_sweep
+
+
+@pytest.fixture
+def codes(make_spec, make_probe):
+    def found(probe=None, **fields):
+        plan = plan_sweep(make_spec(**fields), make_probe(**(probe or {})))
+        return {finding.code: finding for finding in plan.findings}
+
+    return found
+
+
+def test_a_good_grid_has_nothing_to_report(codes):
+    assert codes() == {}
+
+
+def test_few_budgets_over_less_than_a_decade(codes):
+    found = codes(budgets=(1e15, 2e15, 4e15))
+    assert {"few-budgets", "narrow-span"} <= set(found)
+    assert found["few-budgets"].message == "3 budgets have runs; exponents need at least 7."
+    assert found["narrow-span"].action == "reach from 1e+15 to at least 1e+16 FLOPs"
+
+
+def test_few_sizes_in_all_and_per_budget(codes):
+    found = codes({"ratio": 4.0})
+    assert "8 distinct sizes" not in found.get("few-sizes-per-budget", found["few-sizes"]).message
+    assert "Fewer than 5 sizes at 1e+15" in found["few-sizes-per-budget"].message
+    assert "few-sizes" in found
+
+
+def test_sizes_on_one_side_of_the_prior_optimum(codes):
+    """n_min above the prior optimum of the smallest budgets, below that of the others."""
+    found = codes({"n_min": 3.2e6})
+    assert "At 1e+15 FLOPs every size lies on one side" in found["one-sided"].message
+
+
+def test_a_budget_without_runs(codes):
+    found = codes({"n_min": 3e7})
+    assert found["empty-budget"].severity == "error"
+    assert "No run at 1e+15" in found["empty-budget"].message
+
+
+def test_runs_of_too_few_steps(codes):
+    found = codes(design={"min_steps": 20}, training={"batch_size": 20000})
+    assert "below 150 steps (the shortest" in found["few-steps"].message
+
+
+def test_whole_steps_that_miss_the_budget(codes):
+    found = codes(design={"min_steps": 3}, training={"batch_size": 100_000})
+    assert "off the FLOPs of their budget by more than 1%" in found["off-target"].message
+
+
+@pytest.mark.parametrize(
+    ("epoch", "code", "severity"),
+    [(3e12, None, None), (1e9, "repeated-data", "warning"), (1e8, "many-epochs", "error")],
+)
+def test_repeated_data_is_told_and_told_louder_beyond_four_epochs(codes, epoch, code, severity):
+    found = codes({"n_units": int(epoch), "n_min": 1e6}, budgets=tuple(1e15 * 1.5**i for i in range(7)))
+    repeats = {name: finding for name, finding in found.items() if name in {"repeated-data", "many-epochs"}}
+    assert set(repeats) == ({code} if code else set())
+    assert all(finding.severity == severity for finding in repeats.values())
