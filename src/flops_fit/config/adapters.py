@@ -1,0 +1,195 @@
+"""Python objects in, SweepSpec out: a model class, a dataset and a loss take the road of every other spec."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction
+from flops_fit.config.load import load_spec
+from flops_fit.config.python_data import PythonData
+from flops_fit.config.python_loss import PythonLoss
+from flops_fit.config.python_model import PythonModel, no_num_params
+from flops_fit.config.spec import DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.errors import DataError, PluginError
+from flops_fit.plugins.registry import nearest
+
+
+def adapt(
+    *,
+    model_cls: Callable[..., Any],
+    model_size_param: str,
+    model_kwargs: Mapping[str, Any] | None = None,
+    model_sizes: Sequence[Any] = (),
+    dataset: object,
+    eval_dataset: object = None,
+    loss_fn: LossFunction | Callable[..., Any],
+    compute_budgets: Sequence[float],
+    seeds: Sequence[int] = (0,),
+    design: DesignSpec | Mapping[str, Any] | None = None,
+    training: TrainingSpec | Mapping[str, Any] | None = None,
+    flops: FlopCounter | Mapping[str, Any] | str = "traced",
+    fit: FitForm | Mapping[str, Any] | str = "auto",
+    output_dir: str | Path = "flops-fit-out",
+    allow_thin_sweep: bool = False,
+) -> SweepSpec:
+    """Describe a sweep over a user's own objects.
+
+    Args:
+        model_cls: Class whose models have `num_params()`.
+        model_size_param: Argument of `model_cls` that sets the size.
+        model_kwargs: Its other arguments.
+        model_sizes: Values of `model_size_param` to use; by default integers are tried.
+        dataset: Map-style torch dataset or DataLoader whose rows are mappings of tensors or (inputs, targets)
+            pairs; a tenth is held out. Or a data source.
+        eval_dataset: Held-out rows of the same form, instead of a tenth of `dataset`.
+        loss_fn: Called with the model's outputs and the targets; returns the mean loss, a scalar tensor.
+        compute_budgets: FLOPs of each IsoFLOP curve, strictly increasing.
+        seeds: Every size is trained once per seed at every budget.
+        design: Which sizes each budget trains.
+        training: How every run is trained; the batch size is by default that of a DataLoader.
+        flops: How compute is counted.
+        fit: How losses become a law.
+        output_dir: Where the sweep keeps its files.
+        allow_thin_sweep: Accept fewer than seven budgets.
+
+    Raises:
+        PluginError: `not-a-model-class`, `no-size-param`, `bad-model-kwargs`, `no-num-params`.
+        DataError: `unsized-dataset`, `custom-sampler`.
+        SpecError: The other options break rules; lists all of them.
+    """
+    fixed = dict(model_kwargs or {})
+    _check_model(model_cls, model_size_param, fixed)
+    if not callable(loss_fn):
+        raise PluginError(
+            f"loss_fn is {type(loss_fn).__name__}, which cannot be called.",
+            fix="pass a function of (outputs, targets), e.g. torch.nn.functional.cross_entropy",
+            code="loss-not-callable",
+        )
+    return load_spec(
+        {
+            "model": PythonModel(
+                factory=model_cls, size_param=model_size_param, fixed=fixed, values=tuple(model_sizes)
+            ),
+            "data": _data(dataset, eval_dataset),
+            "loss": loss_fn if isinstance(loss_fn, LossFunction) else PythonLoss(function=loss_fn),
+            "flops": flops,
+            "fit": fit,
+            "allow_thin_sweep": allow_thin_sweep,
+            "budgets": tuple(compute_budgets),
+            "seeds": tuple(seeds),
+            "design": design or {},
+            "training": _training(training, dataset),
+            "output_dir": output_dir,
+        }
+    )
+
+
+def _check_model(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[str, Any]) -> None:
+    """Refuse what can be seen to fail without building anything."""
+    is_instance = hasattr(model_cls, "forward") and not isinstance(model_cls, type)
+    if is_instance or not callable(model_cls):
+        raise PluginError(
+            f"model_cls is an instance of {type(model_cls).__name__}; a sweep builds many models of a class.",
+            fix=f"pass the class itself: model_cls={type(model_cls).__name__}",
+            code="not-a-model-class",
+        )
+    parameters = inspect.signature(model_cls).parameters
+    if size_param in fixed or not _takes(size_param, parameters):
+        raise _no_size_param(model_cls, size_param, [name for name in parameters if name not in fixed])
+    _check_kwargs(model_cls, size_param, fixed)
+    if isinstance(model_cls, type) and not callable(getattr(model_cls, "num_params", None)):
+        raise no_num_params(model_cls.__name__)
+
+
+def _takes(name: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return takes_any or (
+        name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+    )
+
+
+def _no_size_param(model_cls: Callable[..., Any], size_param: str, free: Sequence[str]) -> PluginError:
+    name = model_cls.__name__
+    return PluginError(
+        f"{name}{inspect.signature(model_cls)} has no free argument {size_param!r} to set its size.",
+        fix=f"set model_size_param to one of {', '.join(map(repr, free)) or 'its integer arguments'}, and "
+        f"leave it out of model_kwargs{_suggestion(size_param, free)}",
+        code="no-size-param",
+    )
+
+
+def _check_kwargs(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(model_cls).parameters
+    unknown = [name for name in fixed if not _takes(name, parameters)]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind not in variadic]
+    missing = [name for name in required if name != size_param and name not in fixed]
+    if unknown or missing:
+        faults = [f"lacks {', '.join(map(repr, missing))}"] if missing else []
+        faults += [f"has unknown {', '.join(map(repr, unknown))}"] if unknown else []
+        raise PluginError(
+            f"model_kwargs {' and '.join(faults)} for {model_cls.__name__}{inspect.signature(model_cls)}.",
+            fix="pass every required argument but the size, by its name"
+            + "".join(_suggestion(name, list(parameters)) for name in unknown),
+            code="bad-model-kwargs",
+        )
+
+
+def _suggestion(name: str, choices: Sequence[str]) -> str:
+    near = nearest(name, choices)
+    return f" ({near})" if near else ""
+
+
+def _data(dataset: object, eval_dataset: object) -> DataSource:
+    if isinstance(dataset, DataSource):
+        return dataset
+    rows, collate = _unloaded(dataset)
+    evaluation = None if eval_dataset is None else _unloaded(eval_dataset)[0]
+    for name, candidate in (("dataset", rows), ("eval_dataset", evaluation)):
+        if candidate is not None and not (
+            hasattr(candidate, "__len__") and hasattr(candidate, "__getitem__")
+        ):
+            raise DataError(
+                f"{name} is {type(candidate).__name__}, which lacks __len__ or __getitem__; rows are held "
+                "out and shuffled by number.",
+                fix="pass a map-style dataset; list(dataset) makes one of a short stream",
+                code="unsized-dataset",
+            )
+    return PythonData(dataset=rows, evaluation=evaluation, collate=collate)
+
+
+def _unloaded(dataset: object) -> tuple[Any, Callable[..., Any] | None]:
+    """Return the rows behind a DataLoader and its own way of collating; other datasets as they are."""
+    from torch.utils.data import (
+        DataLoader,
+        IterableDataset,
+        RandomSampler,
+        SequentialSampler,
+        default_collate,
+    )
+
+    if not isinstance(dataset, DataLoader):
+        return dataset, None
+    plain = type(dataset.sampler) in (RandomSampler, SequentialSampler)
+    if not plain and not isinstance(dataset.dataset, IterableDataset):
+        raise DataError(
+            f"The DataLoader draws rows with {type(dataset.sampler).__name__}; a sweep draws its own order, "
+            "every row once per epoch.",
+            fix="pass the dataset itself, with rows repeated as often as they should be drawn",
+            code="custom-sampler",
+        )
+    return dataset.dataset, None if dataset.collate_fn is default_collate else dataset.collate_fn
+
+
+def _training(training: TrainingSpec | Mapping[str, Any] | None, dataset: object) -> dict[str, Any]:
+    """Return the training options, with the batch size of a DataLoader unless one is set."""
+    from torch.utils.data import DataLoader
+
+    given = training.model_dump(exclude_unset=True) if isinstance(training, TrainingSpec) else training
+    options = dict(given or {})
+    if isinstance(dataset, DataLoader) and dataset.batch_size:
+        options.setdefault("batch_size", dataset.batch_size)
+    return options

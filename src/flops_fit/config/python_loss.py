@@ -1,0 +1,40 @@
+"""A user's own loss function as a component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import model_serializer
+
+from flops_fit.components import Batch, LossFunction
+from flops_fit.config.fingerprint import fingerprint
+from flops_fit.config.forward import targets_of
+
+if TYPE_CHECKING:
+    import torch
+
+
+class PythonLoss(LossFunction):
+    """Calls `function(outputs, targets)`, which returns the mean loss: a scalar tensor."""
+
+    kind: Literal["python_loss"] = "python_loss"
+    function: Callable[..., Any]
+
+    def __call__(self, outputs: object, batch: Batch) -> torch.Tensor:
+        """Return the mean loss over the batch."""
+        from torch import nn
+
+        targets = targets_of(batch)
+        if isinstance(self.function, nn.Module):
+            self.function.to(targets.device)  # class weights follow the data
+        loss: torch.Tensor = self.function(outputs, targets)
+        return loss
+
+    def identity(self) -> dict[str, Any]:
+        """Return the function, its source and its settings."""
+        return {"function": fingerprint(self.function)}
+
+    @model_serializer
+    def _as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **self.identity()}
