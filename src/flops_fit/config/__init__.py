@@ -1,6 +1,9 @@
 """Stage 1. A file, a mapping or Python objects come in, a checked SweepSpec and its Probe go out."""
 
 from flops_fit.config.load import load_spec as load_spec
+from flops_fit.config.presets import demo_spec as demo_spec
+from flops_fit.config.presets import init_text as init_text
+from flops_fit.config.presets import write_initial_spec as write_initial_spec
 from flops_fit.config.probe import Probe as Probe
 from flops_fit.config.probe import ProbedSize as ProbedSize
 from flops_fit.config.probe import probe as probe

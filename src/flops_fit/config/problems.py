@@ -140,15 +140,18 @@ def _invalid(detail: ErrorDetails, spot: _Spot, where: str) -> Problem:
 
 
 def _not_allowed(details: Sequence[ErrorDetails], spot: _Spot, where: str) -> Problem:
-    phrases = [
-        _ALLOWED[d["type"]].format_map({k: flow(v) for k, v in d.get("ctx", {}).items()}) for d in details
-    ]
+    phrases = [_ALLOWED[detail["type"]].format_map(_context(detail)) for detail in details]
     return Problem(
         where=where,
         problem=f"found {_shown(details[0]['input'])}; allowed: {' or '.join(dict.fromkeys(phrases))}",
         fix=f"write e.g. {_example(spot)}",
         code="value-not-allowed",
     )
+
+
+def _context(detail: ErrorDetails) -> dict[str, str]:
+    context: dict[str, object] = detail.get("ctx", {})
+    return {key: value if isinstance(value, str) else flow(value) for key, value in context.items()}
 
 
 def _shown(value: object) -> str:

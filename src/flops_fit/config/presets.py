@@ -1,0 +1,148 @@
+"""Specs to start from: what `flops-fit init` writes and what `flops-fit demo` runs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from flops_fit.components import Component
+from flops_fit.config.flow import flow
+from flops_fit.config.from_registry import FromRegistry
+from flops_fit.config.load import load_spec
+from flops_fit.config.spec import BudgetRange, DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.errors import StoreError
+from flops_fit.plugins import registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """The part of a spec that depends on how much compute there is, not on what is trained."""
+
+    purpose: str
+    budgets: BudgetRange
+    seeds: tuple[int, ...]
+    design: DesignSpec
+    training: TrainingSpec
+
+
+PRESETS = {
+    "quick": Preset(
+        purpose="small enough for a CPU: a first look, with wide intervals",
+        budgets=BudgetRange(start=5e10, stop=5e11, count=7),
+        seeds=(0,),
+        design=DesignSpec(sizes_per_budget=8, units_per_param=25, window=4, min_steps=100),
+        training=TrainingSpec(batch_size=8),
+    ),
+    "thorough": Preset(
+        purpose="for a GPU: more budgets and sizes over a longer range, each trained twice",
+        budgets=BudgetRange(start=1e12, stop=3e13, count=10),
+        seeds=(0, 1),
+        design=DesignSpec(sizes_per_budget=12),
+        training=TrainingSpec(batch_size=16),
+    ),
+}
+
+
+def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
+    """Return the sweep of `flops-fit demo`: a byte-level GPT on the standard library's own source.
+
+    Args:
+        out: Directory to keep the sweep in.
+        seeds: Trainings per cell, at least 1.
+    """
+    return load_spec(
+        {
+            "model": "gpt",
+            "data": {"kind": "stdlib_text", "length": 64},
+            "budgets": {"start": 2e10, "stop": 2e11, "count": 7},
+            "seeds": list(range(seeds)),
+            "design": {"sizes_per_budget": 8, "units_per_param": 25, "window": 4, "min_steps": 100},
+            "training": {"batch_size": 8},
+            "output_dir": out,
+        }
+    )
+
+
+def write_initial_spec(
+    path: Path, *, model: str, data: str, preset: Literal["quick", "thorough"] = "quick"
+) -> None:
+    """Write `init_text` to a file that does not exist yet.
+
+    Raises:
+        StoreError: `spec-exists`, or `unwritable-spec`.
+        PluginError: `unknown-component`.
+    """
+    text = init_text(model, data, preset)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise StoreError(
+            f"{path}: exists and is kept", fix=f"add --out {path.stem}-2{path.suffix}", code="spec-exists"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written: {error}",
+            fix="name a file in a folder that exists",
+            code="unwritable-spec",
+        ) from error
+
+
+def init_text(model: str, data: str, preset: Literal["quick", "thorough"]) -> str:
+    """Return a YAML spec that is valid as written, with every option and what it means.
+
+    Raises:
+        PluginError: `unknown-component`: `model` or `data` is not installed.
+    """
+    chosen = PRESETS[preset]
+    components = {"model": model, "data": data}
+    lines = _comment(f"An IsoFLOP sweep of {model} on {data}, {chosen.purpose}.", "")
+    lines += _comment("Next: `flops-fit check` and `flops-fit plan` on this file; both train nothing.", "")
+    lines += _comment("`#name: value` is an option at its default; remove the # to change it.", "")
+    for name, field in SweepSpec.model_fields.items():
+        lines += ["", *_comment(field.description or "", "")]
+        lines += _field(name, field, components, chosen)
+    return "\n".join(lines) + "\n"
+
+
+def _field(name: str, field: FieldInfo, components: dict[str, str], preset: Preset) -> Iterator[str]:
+    if marker := next((m for m in field.metadata if isinstance(m, FromRegistry)), None):
+        kind = components.get(name, field.default)
+        yield from _component(name, registry().find(marker.component, kind))
+    elif isinstance(part := getattr(preset, name, None), DesignSpec | TrainingSpec):
+        yield f"{name}:"
+        yield from _options(type(part), part.model_dump(exclude_defaults=True))
+    elif part is None:
+        yield f"#{name}: {flow(field.default)}"
+    else:
+        yield f"{name}: {flow(part.model_dump() if isinstance(part, BaseModel) else part)}"
+
+
+def _component(name: str, cls: type[Component]) -> Iterator[str]:
+    yield f"{name}:"
+    yield f"  kind: {cls.model_fields['kind'].default}"
+    required = [name for name, field in cls.model_fields.items() if field.is_required()]
+    example = cls.examples()[0].model_dump(mode="json", include=set(required)) if required else {}
+    yield from _options(cls, example)
+
+
+def _options(cls: type[BaseModel], given: dict[str, Any]) -> Iterator[str]:
+    for name, field in cls.model_fields.items():
+        if name == "kind":
+            continue
+        yield from _comment(field.description or "", "  ")
+        if name in given:
+            yield f"  {name}: {flow(given[name])}"
+        else:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            yield f"  #{name}: {flow(default.model_dump() if isinstance(default, BaseModel) else default)}"
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
