@@ -1,0 +1,15 @@
+"""Stage 4. RunRecords come in, a ScalingLaw goes out: how loss depends on N and D, and where it is least."""
+
+from flops_fit.fit.chinchilla import Chinchilla as Chinchilla
+from flops_fit.fit.law import Estimate as Estimate
+from flops_fit.fit.law import Law as Law
+from flops_fit.fit.law import Optimum as Optimum
+from flops_fit.fit.pipeline import fit_best as fit_best
+from flops_fit.fit.pipeline import fit_law as fit_law
+from flops_fit.fit.points import Excluded as Excluded
+from flops_fit.fit.points import Points as Points
+from flops_fit.fit.scaling_law import ScalingLaw as ScalingLaw
+from flops_fit.fit.scaling_law import law_from_json as law_from_json
+from flops_fit.fit.valley_law import BudgetMinimum as BudgetMinimum
+from flops_fit.fit.valley_law import ValleyLaw as ValleyLaw
+from flops_fit.fit.valley_law import fit_valley_law as fit_valley_law

@@ -1,0 +1,6 @@
+"""Stage 5. A ScalingLaw comes in, answers go out: predictions, tables, plots."""
+
+from flops_fit.result.prediction import LossPrediction as LossPrediction
+from flops_fit.result.prediction import Prediction as Prediction
+from flops_fit.result.scaling import ScalingResult as ScalingResult
+from flops_fit.result.scaling import load as load

@@ -1,0 +1,38 @@
+"""The core's own fit forms: `auto`, `valley` and `chinchilla`."""
+
+from typing import Literal
+
+from flops_fit.components import Estimator, FitForm
+from flops_fit.fit import Chinchilla, Law, Points, ValleyLaw, fit_best, fit_valley_law
+
+
+class Auto(Estimator):
+    """The valley where runs form IsoFLOP budgets, else the surface E + A/N^alpha + B/D^beta."""
+
+    kind: Literal["auto"] = "auto"
+
+    def fit(self, points: Points) -> Law:
+        """Fit whichever the runs allow."""
+        return fit_best(points)
+
+
+class Valley(Estimator):
+    """Each budget's minimum and how it moves with compute; assumes no surface.
+
+    A robust parabola of ln loss over ln N per budget, trends of ln N* and ln L* that may drift, and
+    intervals that a backtest on the sweep itself supports.
+    """
+
+    kind: Literal["valley"] = "valley"
+
+    def fit(self, points: Points) -> ValleyLaw:
+        """Fit the valley.
+
+        Raises:
+            FitError: fewer than three budgets have three sizes (`too-few-budgets`).
+        """
+        return fit_valley_law(points)
+
+
+FORMS: tuple[type[FitForm], ...] = (Auto, Chinchilla, Valley)
+"""What the core's `flops_fit_fit_forms` hook offers."""

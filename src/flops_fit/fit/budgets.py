@@ -1,0 +1,73 @@
+"""Budgets: the runs of each IsoFLOP curve on logarithmic scales, ready for the valley model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flops_fit.fit.arrays import Floats, Rows
+from flops_fit.fit.counting import robust_quadratic, robust_scale
+from flops_fit.fit.points import Points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Budget:
+    """The runs of one IsoFLOP curve, in ascending order of N."""
+
+    log_flops: float
+    log_n: Floats
+    """Shape (n_runs,), as are the arrays below."""
+    log_loss: Floats
+    excess: Floats
+    """ln of compute spent over the budget, as far as it is not a matter of how FLOPs are counted."""
+
+    @property
+    def best(self) -> int:
+        """Index of the run of least loss."""
+        return int(np.argmin(self.log_loss))
+
+    @property
+    def n_sizes(self) -> int:
+        """Distinct model sizes."""
+        return len(np.unique(np.round(self.log_n, 3)))
+
+
+def budgets_of(points: Points) -> tuple[Budget, ...]:
+    """Group the points that belong to a budget, lowest budget first."""
+    names = np.unique(points.budget[~np.isnan(points.budget)])
+    members = [np.flatnonzero(points.budget == name) for name in names]
+    members = [rows[np.argsort(points.n_params[rows], kind="stable")] for rows in members]
+    centres = [_log_flops(float(name), points.flops[rows]) for name, rows in zip(names, members, strict=True)]
+    excesses = _excess_compute(points, members, centres)
+    budgets = [
+        Budget(
+            log_flops=centre,
+            log_n=np.log(points.n_params[rows]),
+            log_loss=np.log(points.loss[rows]),
+            excess=excess,
+        )
+        for centre, rows, excess in zip(centres, members, excesses, strict=True)
+    ]
+    return tuple(sorted(budgets, key=lambda budget: budget.log_flops))
+
+
+def _log_flops(name: float, flops: Floats) -> float:
+    """Take a budget at its name where the runs bear it out, else at their median compute."""
+    median = float(np.log(np.median(flops)))
+    return float(np.log(name)) if name > 0 and abs(np.log(name) - median) < 0.3 else median
+
+
+def _excess_compute(points: Points, members: list[Rows], centres: list[float]) -> list[Floats]:
+    """Tell the scatter of compute within budgets from the smooth effect of how FLOPs are counted.
+
+    Runs read off a figure miss their budget by several percent. Their ln(N·D) against the budget, less a
+    smooth curve in ln N, is that miss. Scatter beyond 8% is something else and is left alone.
+    """
+    if not members:
+        return []
+    rows = np.concatenate(members)
+    log_n = np.log(points.n_params[rows])
+    missed = log_n + np.log(points.n_units[rows]) - np.repeat(centres, [len(m) for m in members])
+    _, scatter = robust_quadratic(log_n, missed)
+    if len(rows) <= 10 or robust_scale(scatter) > 0.08:
+        scatter = np.zeros_like(scatter)
+    return np.split(np.clip(scatter, -0.2, 0.2), np.cumsum([len(m) for m in members])[:-1])

@@ -1,0 +1,87 @@
+"""The fit form `chinchilla`: L(N, D) = E + A/N^alpha + B/D^beta."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from flops_fit.components import SurfaceForm
+from flops_fit.fit.arrays import Floats
+from flops_fit.quantities import Allocation
+
+
+class Chinchilla(SurfaceForm):
+    """Loss = irreducible + what a finite model costs + what finite data cost.
+
+    `theta` is (E, A, B, alpha, beta): E in the unit of the loss; A and B carry the units that turn their
+    terms into losses; alpha and beta have none.
+
+    Source: Hoffmann et al. 2022, arXiv:2203.15556, equation 2 (form) and equation 4 (optimum).
+    """
+
+    kind: Literal["chinchilla"] = "chinchilla"
+    param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "beta")
+    bounds: ClassVar[tuple[tuple[float, float], ...]] = (
+        (0.0, np.inf),
+        (0.0, np.inf),
+        (0.0, np.inf),
+        (1e-3, 3.0),
+        (1e-3, 3.0),
+    )
+
+    def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
+        """Return the loss, shape (n_runs,)."""
+        E, A, B, alpha, beta = theta
+        loss: Floats = E + A * n_params**-alpha + B * n_units**-beta
+        return loss
+
+    def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
+        """Return dL/dtheta, shape (n_runs, 5)."""
+        _, A, B, alpha, beta = theta
+        per_A, per_B = n_params**-alpha, n_units**-beta
+        by_alpha, by_beta = -A * np.log(n_params) * per_A, -B * np.log(n_units) * per_B
+        return np.stack([np.ones_like(per_A), per_A, per_B, by_alpha, by_beta], axis=1)
+
+    def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
+        """Return the N and D of least loss on the curve flops = flops_per_unit(N) · D.
+
+        In closed form where FLOPs per unit are proportional to N around the optimum, else numerically.
+        """
+        guess = self._optimum_for_proportional_flops(theta, flops, flops_per_unit)
+        n_params = (
+            guess
+            if _proportional(flops_per_unit, guess)
+            else self._search(theta, flops, flops_per_unit, guess)
+        )
+        return Allocation(n_params=n_params, n_units=flops / flops_per_unit(n_params))
+
+    def _optimum_for_proportional_flops(
+        self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]
+    ) -> float:
+        """Solve alpha·A/N^alpha = beta·B/D^beta with D = flops / (k·N), k taken at a first guess of N."""
+        _, A, B, alpha, beta = theta
+        log_ratio = np.log(alpha * A) - np.log(beta * B)
+        n_params = float(np.sqrt(flops / 6.0))
+        for _ in range(3):
+            k = flops_per_unit(n_params) / n_params
+            n_params = float(np.exp((log_ratio + beta * np.log(flops / k)) / (alpha + beta)))
+        return n_params
+
+    def _search(
+        self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float], guess: float
+    ) -> float:
+        """Minimise the loss over ln N within a factor e³ of the guess."""
+
+        def loss(log_n: float) -> float:
+            n_params = float(np.exp(log_n))
+            n_units = flops / flops_per_unit(n_params)
+            return float(self.predict(theta, np.array([n_params]), np.array([n_units]))[0])
+
+        span = (np.log(guess) - 3, np.log(guess) + 3)
+        return float(np.exp(minimize_scalar(loss, bounds=span, method="bounded", options={"xatol": 1e-10}).x))
+
+
+def _proportional(flops_per_unit: Callable[[float], float], n_params: float) -> bool:
+    per_param = [flops_per_unit(n_params * step) / (n_params * step) for step in (0.5, 1.0, 2.0)]
+    return max(per_param) - min(per_param) < 1e-9 * per_param[1]

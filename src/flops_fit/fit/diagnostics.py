@@ -1,0 +1,196 @@
+"""What the reader of a fit should know: findings about the runs, the headline and the second opinion."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from flops_fit.design import Finding
+from flops_fit.fit.law import Law, Optimum
+from flops_fit.fit.points import Points
+from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
+
+ENOUGH_BUDGETS, ENOUGH_SIZES = 7, 5
+_WIDE = 4.0
+"""Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
+
+
+def findings_of(points: Points, headline: Law, second: Law | None) -> tuple[Finding, ...]:
+    """Collect every finding, the gravest first."""
+    findings = [
+        *_about_runs(points),
+        *_about_answer(headline),
+        *_about_agreement(headline, second),
+    ]
+    if isinstance(headline, ValleyLaw):
+        findings += _about_minima(headline.minima)
+    if isinstance(headline, SurfaceLaw):
+        findings += _about_surface(headline)
+    gravity = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(findings, key=lambda finding: gravity[finding.severity]))
+
+
+def _about_runs(points: Points) -> Iterator[Finding]:
+    if points.simulated:
+        yield Finding(
+            code="simulated",
+            severity="warning",
+            message="SIMULATED: losses were drawn from a formula, not trained.",
+            action="use the numbers to rehearse the pipeline only",
+        )
+    if points.excluded:
+        yield _about_excluded(points)
+    if points.inferred_budgets and not np.isnan(points.budget).all():
+        yield Finding(
+            code="inferred-budgets",
+            severity="info",
+            message="The table names no budgets; runs of nearly equal compute were taken as one.",
+            action="name them in a column `budget` if that is wrong",
+        )
+    if points.counted_6nd:
+        yield Finding(
+            code="compute-is-6nd",
+            severity="info",
+            message="Compute is C = 6·N·D: attention is not counted and D follows from N alone.",
+            action="give counted FLOPs in a column `C` if you have them",
+        )
+
+
+def _about_excluded(points: Points) -> Finding:
+    n_runs = len(points.excluded) + len(points)
+    some = "; ".join(f"{e.run_id} ({e.reason})" for e in points.excluded[:3])
+    more = f" and {len(points.excluded) - 3} more" if len(points.excluded) > 3 else ""
+    return Finding(
+        code="excluded-runs",
+        severity="warning" if len(points.excluded) > 0.1 * n_runs else "info",
+        message=f"{len(points.excluded)} of {n_runs} runs take no part: {some}{more}.",
+        action="look at why they failed; train them again if they sit near a minimum",
+    )
+
+
+def _about_answer(headline: Law) -> Iterator[Finding]:
+    low, top = headline.flops_range
+    interval = headline.optimum(top).n_params.interval
+    width = interval.high / interval.low
+    if width > _WIDE:
+        yield Finding(
+            code="undetermined-size",
+            severity="error",
+            message=f"N* is known only within a factor {width:.1f} at the largest budget.",
+            action="train more sizes around the minimum of the upper budgets, or more seeds",
+        )
+    if top < 10 * low:
+        yield Finding(
+            code="short-range",
+            severity="warning",
+            message=f"Budgets span a factor {top / low:.1f} of compute; an exponent needs a decade.",
+            action="add a smaller or a larger budget",
+        )
+    local, whole = headline.exponent_at_top, headline.exponent_whole_range
+    if whole.value not in local.interval:
+        yield Finding(
+            code="bent-trend",
+            severity="info",
+            message=f"N* grows as C^{local.value:.2f} at the top but C^{whole.value:.2f} over the range.",
+            action="extrapolate with the exponent at the top; quote the other for comparison only",
+        )
+
+
+def _about_agreement(headline: Law, second: Law | None) -> Iterator[Finding]:
+    if second is None:
+        return
+    top = headline.flops_range[1]
+    for flops, where in ((top, "the largest budget"), (10 * top, "ten times the largest budget")):
+        ours, theirs = headline.optimum(flops), second.optimum(flops)
+        if theirs.n_params.value not in ours.n_params.interval:
+            yield _disagreement(headline, second, ours, theirs, where)
+            return
+    if isinstance(headline, ValleyLaw) and _windows_disagree(headline, top):
+        yield Finding(
+            code="unstable",
+            severity="warning",
+            message="UNSTABLE: N* at the largest budget depends on how far from it runs still count.",
+            action="train more sizes near the minimum of the upper budgets",
+        )
+
+
+def _disagreement(headline: Law, second: Law, ours: Optimum, theirs: Optimum, where: str) -> Finding:
+    ratio = theirs.n_params.value / ours.n_params.value
+    return Finding(
+        code="unstable",
+        severity="warning",
+        message=f"UNSTABLE: at {where} the fit {second.name!r} puts N* at {ratio:.2g} times that of "
+        f"{headline.name!r}, outside its interval.",
+        action="trust neither far beyond the largest budget; a larger budget would decide between them",
+    )
+
+
+def _windows_disagree(valley: ValleyLaw, flops: float) -> bool:
+    interval = valley.optimum(flops).n_params.interval
+    return valley.disagreement(flops) > interval.high / interval.low
+
+
+def _about_minima(minima: Sequence[BudgetMinimum]) -> Iterator[Finding]:
+    if len(minima) < ENOUGH_BUDGETS:
+        yield Finding(
+            code="few-budgets",
+            severity="warning",
+            message=f"{len(minima)} budgets: the intervals rest on assumptions more than on runs.",
+            action=f"train at least {ENOUGH_BUDGETS} budgets",
+        )
+    at_edge = [m for m in minima if m.at_edge]
+    if at_edge:
+        yield Finding(
+            code="minimum-at-edge",
+            severity="error" if 2 * len(at_edge) > len(minima) else "warning",
+            message=f"The best size lies beyond the sizes trained at {_named(at_edge)}.",
+            action="train sizes near " + ", ".join(f"N = {m.n_params:.3g}" for m in at_edge[:4]),
+        )
+    for code, doubted, what, action in (
+        (
+            "few-sizes",
+            [m for m in minima if m.n_sizes < ENOUGH_SIZES],
+            "Fewer than 5 sizes were trained",
+            "add sizes",
+        ),
+        (
+            "flat-budget",
+            [m for m in minima if m.flat],
+            "No curvature can be told from noise",
+            "widen the sizes",
+        ),
+        (
+            "off-trend",
+            [m for m in minima if m.off_trend],
+            "The minimum does not fit the trend",
+            "look at the runs",
+        ),
+    ):
+        if doubted:
+            yield Finding(
+                code=code,
+                severity="warning",
+                message=f"{what} at {_named(doubted)}; it counts for less.",
+                action=action,
+            )
+
+
+def _named(minima: Sequence[BudgetMinimum]) -> str:
+    names = ", ".join(f"{m.flops:.3g}" for m in minima[:4])
+    return f"{names} FLOPs" if len(minima) <= 4 else f"{names} and {len(minima) - 4} more budgets"
+
+
+def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
+    yield Finding(
+        code="form-assumed",
+        severity="info",
+        message=f"Intervals hold if losses follow {surface.name!r}; they know nothing of its misfit.",
+        action="train IsoFLOP budgets for an answer that assumes no form",
+    )
+    if surface.on_bound:
+        yield Finding(
+            code="parameter-on-bound",
+            severity="warning",
+            message=f"{', '.join(surface.on_bound)} of {surface.name!r} ended on a bound: not determined.",
+            action="train a wider range of N and D",
+        )

@@ -1,0 +1,130 @@
+"""Points: the runs that a fit may use, as arrays, and the runs that it may not, each with the reason."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flops_fit.errors import FitError
+from flops_fit.fit.arrays import Floats
+from flops_fit.fit.counting import FlopsPerUnit, read_flops_per_unit
+from flops_fit.runs import Origin, RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """A run that takes no part in the fit."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Points:
+    """Usable runs in an order of their own, so that no answer depends on the order of the rows."""
+
+    run_ids: tuple[str, ...]
+    n_params: Floats
+    """Shape (n_runs,), as are the arrays below."""
+    n_units: Floats
+    flops: Floats
+    loss: Floats
+    budget: Floats
+    """FLOPs of the IsoFLOP curve that a run belongs to; NaN where it belongs to none."""
+    flops_per_unit: FlopsPerUnit
+    origins: tuple[Origin, ...]
+    counted_6nd: bool
+    """Whether the compute of every run is 6·N·D to rounding."""
+    inferred_budgets: bool
+    """Whether the budgets were read off the runs' FLOPs because the table names none."""
+    excluded: tuple[Excluded, ...]
+
+    def __len__(self) -> int:
+        return len(self.run_ids)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any loss was drawn instead of trained."""
+        return "simulated" in self.origins
+
+
+def points_of(records: Sequence[RunRecord]) -> Points:
+    """Turn runs into points.
+
+    Raises:
+        FitError: no run has a usable loss (`no-usable-runs`).
+    """
+    excluded = [Excluded(run_id=r.run_id, reason=why) for r in records if (why := _unusable(r))]
+    used = sorted((r for r in records if not _unusable(r)), key=_canonical)
+    if not used:
+        raise _nothing_to_fit(excluded)
+    n_params, n_units, flops = (_column(used, name) for name in ("n_params", "n_units", "flops"))
+    named = np.array([math.nan if r.budget is None else r.budget for r in used])
+    inferred = bool(np.isnan(named).all())
+    return Points(
+        run_ids=tuple(r.run_id for r in used),
+        n_params=n_params,
+        n_units=n_units,
+        flops=flops,
+        loss=_column(used, "loss"),
+        budget=infer_budgets(n_params, flops) if inferred else named,
+        flops_per_unit=read_flops_per_unit(n_params, n_units, flops),
+        origins=tuple(sorted({r.origin for r in used})),
+        counted_6nd=bool(np.allclose(flops, 6.0 * n_params * n_units, rtol=1e-4)),
+        inferred_budgets=inferred,
+        excluded=tuple(sorted(excluded, key=lambda e: e.run_id)),
+    )
+
+
+def _unusable(record: RunRecord) -> str:
+    """Say why a run cannot be fitted; empty when it can."""
+    if record.status != "completed":
+        return f"{record.status}: {record.reason}" if record.reason else record.status
+    for name in ("loss", "n_params", "n_units", "flops"):
+        value = getattr(record, name)
+        if value is None or not math.isfinite(value) or value <= 0:
+            return f"{name} is {value}; a positive number is needed"
+    return ""
+
+
+def _canonical(record: RunRecord) -> tuple[float, float, float, float, str]:
+    return (record.flops, record.n_params, record.n_units, record.loss or 0.0, record.run_id)
+
+
+def _column(records: Sequence[RunRecord], name: str) -> Floats:
+    return np.array([getattr(r, name) for r in records], dtype=np.float64)
+
+
+def _nothing_to_fit(excluded: Sequence[Excluded]) -> FitError:
+    first = f", first of all {excluded[0].run_id}: {excluded[0].reason}" if excluded else ""
+    return FitError(
+        f"None of the {len(excluded)} runs has a loss that can be fitted{first}.",
+        fix="train at least three budgets of five sizes each, or look at why the runs failed",
+        code="no-usable-runs",
+    )
+
+
+def infer_budgets(n_params: Floats, flops: Floats) -> Floats:
+    """Name the IsoFLOP curve of each run by its compute, where compute clusters tightly.
+
+    A budget is a run of neighbouring FLOPs without a gap of 10%, not wider than 25% and holding three
+    sizes. Unless there are three such budgets with most of the runs, there are none.
+
+    Returns:
+        Median FLOPs of each run's budget, NaN outside every budget; shape (n_runs,).
+    """
+    order = np.argsort(flops, kind="stable")
+    log_flops = np.log(flops[order])
+    clusters = np.split(order, np.flatnonzero(np.diff(log_flops) > math.log(1.1)) + 1)
+    tight = [c for c in clusters if _is_isoflop_curve(np.log(n_params[c]), np.log(flops[c]))]
+    budget = np.full(len(flops), np.nan)
+    if len(tight) < 3 or sum(map(len, tight)) < 0.7 * len(flops):
+        return budget
+    for cluster in tight:
+        budget[cluster] = np.median(flops[cluster])
+    return budget
+
+
+def _is_isoflop_curve(log_n: Floats, log_flops: Floats) -> bool:
+    return bool(np.ptp(log_flops) <= math.log(1.25) and len(np.unique(np.round(log_n, 2))) >= 3)

@@ -1,0 +1,98 @@
+"""ScalingLaw: everything that a fit found, as one immutable value that JSON holds exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+
+from flops_fit.components import Estimator
+from flops_fit.design import Finding
+from flops_fit.errors import FitError
+from flops_fit.fit.law import Law
+from flops_fit.fit.points import Points
+from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
+from flops_fit.plugins import registry
+
+_OUR_LAWS: TypeAdapter[ValleyLaw | SurfaceLaw] = TypeAdapter(
+    Annotated[ValleyLaw | SurfaceLaw, Field(discriminator="kind")]
+)
+
+
+def _law_to_json(law: Law | None) -> object:
+    """Store our own laws whole; that of a plugin's estimator is left out, and fitted again by `from_json`."""
+    return _OUR_LAWS.dump_python(law, mode="json") if isinstance(law, ValleyLaw | SurfaceLaw) else None
+
+
+def _law_from_json(stored: object) -> Law | None:
+    return None if stored is None else _OUR_LAWS.validate_python(stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScalingLaw:
+    """The answer of a fit, the second opinion beside it, and what their reader should know."""
+
+    unit: str
+    """What one unit of D is, e.g. 'token'."""
+    form: Mapping[str, Any]
+    """The fit form that was asked for: its kind and options."""
+    points: Points
+    headline: Annotated[Law, PlainValidator(_law_from_json), PlainSerializer(_law_to_json)]
+    second: Annotated[Law | None, PlainValidator(_law_from_json), PlainSerializer(_law_to_json)]
+    """The other kind of law, fitted to the same runs; None where they cannot determine it."""
+    findings: tuple[Finding, ...]
+    schema_version: Literal[1] = 1
+
+    @property
+    def status(self) -> Literal["ok", "unreliable"]:
+        """Unreliable as soon as one finding is an error."""
+        return "unreliable" if any(f.severity == "error" for f in self.findings) else "ok"
+
+    @property
+    def minima(self) -> tuple[BudgetMinimum, ...]:
+        """The minimum that each budget shows by itself; empty where the runs form no budgets."""
+        return next((law.minima for law in (self.headline, self.second) if isinstance(law, ValleyLaw)), ())
+
+    @property
+    def flops_range(self) -> tuple[float, float]:
+        """Least and largest compute that the headline was fitted to."""
+        return self.headline.flops_range
+
+    def to_json(self) -> str:
+        """Return the law as JSON that `law_from_json` turns into an equal law."""
+        return _LAWS.dump_json(self).decode()
+
+
+_LAWS: TypeAdapter[ScalingLaw] = TypeAdapter(ScalingLaw)
+
+
+def law_from_json(text: str) -> ScalingLaw:
+    """Read a law back.
+
+    Raises:
+        FitError: the text is no law that this version can read (`not-a-law`).
+        PluginError: the law needs a plugin that is not installed.
+    """
+    try:
+        law = _LAWS.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise FitError(
+            f"This is no scaling law that this version of flops-fit can read: {where}: {first['msg']}.",
+            fix="fit the runs again: flops-fit fit RUNS --out DIR",
+            code="not-a-law",
+        ) from error
+    return law if law.headline is not None else _fitted_again(law)
+
+
+def _fitted_again(law: ScalingLaw) -> ScalingLaw:
+    form = registry().find("fit", law.form["kind"]).model_validate(law.form)
+    if not isinstance(form, Estimator):
+        raise FitError(
+            f"The law holds no fit, and its form {form.kind!r} is no estimator that could make one.",
+            fix="fit the runs again: flops-fit fit RUNS --out DIR",
+            code="not-a-law",
+        )
+    return replace(law, headline=form.fit(law.points))

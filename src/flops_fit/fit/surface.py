@@ -1,0 +1,175 @@
+"""A loss surface L(N, D) fitted to all runs, budgets or not, with a bootstrap over the (N, D) cells."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import PlainSerializer, PlainValidator
+
+from flops_fit.components import SurfaceForm
+from flops_fit.errors import FitError
+from flops_fit.fit.arrays import Floats
+from flops_fit.fit.chinchilla import Chinchilla
+from flops_fit.fit.counting import FlopsPerUnit
+from flops_fit.fit.form_surface import FormSurface
+from flops_fit.fit.law import Estimate, Optimum
+from flops_fit.fit.points import Points
+from flops_fit.fit.robust import refine, refine_robustly
+from flops_fit.fit.separable import Separable, separable
+from flops_fit.plugins import registry
+from flops_fit.quantities import Interval
+
+N_DRAWS = 300
+_WARM_STEPS = 25
+_REACH = np.linspace(-4, 4, 161)
+"""e-folds of N around the optimum over which those of the draws are sought."""
+
+
+def _form_from_json(stored: Any) -> SurfaceForm:  # noqa: ANN401 - whatever the JSON holds
+    if stored == Chinchilla().model_dump():
+        return Chinchilla()
+    form = registry().find("fit", str(stored["kind"])).model_validate(stored) if "kind" in stored else None
+    if not isinstance(form, SurfaceForm):
+        raise ValueError(f"{stored!r} is no loss surface")  # noqa: TRY004 - pydantic collects ValueError
+    return form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurfaceLaw:
+    """The law of `fit_surface`. Intervals hold if the form is right; they know nothing of its misfit."""
+
+    form: Annotated[
+        SurfaceForm, PlainValidator(_form_from_json), PlainSerializer(lambda form: form.model_dump())
+    ]
+    theta: Floats
+    """Fitted parameters, ordered as the form's `param_names`."""
+    draws: Floats
+    """Parameters fitted to resampled runs, shape (n_draws, n_theta)."""
+    residual_scale: float
+    """Robust standard deviation of ln loss around the surface."""
+    on_bound: tuple[str, ...]
+    """Parameters that ended on a bound."""
+    flops_range: tuple[float, float]
+    """Least and largest compute of a run."""
+    flops_per_unit: FlopsPerUnit
+    kind: Literal["surface"] = "surface"
+
+    @property
+    def name(self) -> str:
+        """The form's kind."""
+        return self.form.kind
+
+    @property
+    def exponent_at_top(self) -> Estimate:
+        """Slope d ln N* / d ln C over one e-fold of compute around the largest run."""
+        top = self.flops_range[1]
+        return self._exponent(top * np.exp(-0.5), top * np.exp(0.5))
+
+    @property
+    def exponent_whole_range(self) -> Estimate:
+        """Slope of ln N* over ln C between the smallest and the largest run."""
+        return self._exponent(*self.flops_range)
+
+    def optimum(self, flops: float) -> Optimum:
+        """Return the surface's minimum at `flops`, with percentile intervals over the draws."""
+        minima = self._minima(flops)
+        return Optimum(
+            n_params=_percentiles(minima.n_params, np.exp(minima.log_n_draws)),
+            loss=_percentiles(minima.loss, minima.loss_draws),
+        )
+
+    def loss_at(self, n_params: float, n_units: float) -> Estimate:
+        """Return the surface at any N and D."""
+        n, d = np.array([n_params]), np.array([n_units])
+        draws = np.array([self.form.predict(theta, n, d)[0] for theta in self.draws])
+        return _percentiles(float(self.form.predict(self.theta, n, d)[0]), draws)
+
+    def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
+        """Return the loss of each size when `flops` are spent on it."""
+        return self.form.predict(self.theta, n_params, flops / self.flops_per_unit.at(n_params))
+
+    def _exponent(self, low: float, high: float) -> Estimate:
+        below, above, span = self._minima(low), self._minima(high), float(np.log(high / low))
+        exponent = float(np.log(above.n_params / below.n_params)) / span
+        return _percentiles(exponent, (above.log_n_draws - below.log_n_draws) / span)
+
+    def _minima(self, flops: float) -> "_Minima":
+        """Find the minimum by the form's own optimum, and those of the draws on a grid around it."""
+        best = self.form.optimum(self.theta, flops, self.flops_per_unit)
+        loss = self.form.predict(self.theta, np.array([best.n_params]), np.array([best.n_units]))
+        n_params = best.n_params * np.exp(_REACH)
+        n_units = flops / self.flops_per_unit.at(n_params)
+        curves = np.array([self.form.predict(theta, n_params, n_units) for theta in self.draws])
+        offset, lowest = _lowest(curves)
+        return _Minima(best.n_params, float(loss[0]), np.log(best.n_params) + offset, lowest)
+
+
+class _Minima(NamedTuple):
+    """The minimum of one IsoFLOP curve on the fitted surface and on every draw's."""
+
+    n_params: float
+    loss: float
+    log_n_draws: Floats
+    loss_draws: Floats
+
+
+def _lowest(curves: Floats) -> tuple[Floats, Floats]:
+    """Return where on `_REACH` each curve is least and how low, by parabolas through the lowest points."""
+    i = np.clip(curves.argmin(axis=1), 1, curves.shape[1] - 2)
+    rows, step = np.arange(len(curves)), _REACH[1] - _REACH[0]
+    left, middle, right = curves[rows, i - 1], curves[rows, i], curves[rows, i + 1]
+    bend = np.maximum(left - 2 * middle + right, 1e-300)
+    shift = np.clip((left - right) / (2 * bend), -1.0, 1.0)
+    return _REACH[i] + shift * step, middle - (left - right) * shift / 4
+
+
+def _percentiles(value: float, draws: Floats, level: float = 0.95) -> Estimate:
+    """Return the central interval of the draws, stretched to hold the value itself."""
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value=value, interval=Interval(min(float(low), value), max(float(high), value), level))
+
+
+def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
+    """Fit a form to every point, without starting values from anybody.
+
+    Raises:
+        FitError: no finite parameters came out (`surface-failed`).
+    """
+    surface = _laid_over(points, form)
+    work, scale, loss = refine_robustly(surface, np.log(points.loss), surface.start(points.loss))
+    theta = surface.theta(work)
+    if not np.isfinite(theta).all():
+        raise FitError(
+            f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
+            fix="choose another form under `fit`, or look at the runs in a plot",
+            code="surface-failed",
+        )
+    counts = _resampled_counts(points)
+    starts = np.repeat(work[None], len(counts), axis=0)
+    draws = refine(surface, np.log(points.loss), starts, counts=counts, loss=loss, steps=_WARM_STEPS).work
+    bound = (work <= surface.lower()) | (work >= surface.upper())
+    return SurfaceLaw(
+        form=form,
+        theta=theta,
+        draws=surface.theta(draws),
+        residual_scale=scale,
+        on_bound=tuple(name for name, hit in zip(form.param_names, bound, strict=True) if hit),
+        flops_range=(float(points.flops.min()), float(points.flops.max())),
+        flops_per_unit=points.flops_per_unit,
+    )
+
+
+def _laid_over(points: Points, form: SurfaceForm) -> Separable | FormSurface:
+    if isinstance(form, Chinchilla):
+        return separable(points.n_params, points.n_units)
+    return FormSurface(form=form, n_params=points.n_params, n_units=points.n_units)
+
+
+def _resampled_counts(points: Points) -> Floats:
+    """Draw (N, D) cells with replacement, every seed of a cell with it; shape (n_draws, n_runs)."""
+    _, cell = np.unique(np.stack([points.n_params, points.n_units]), axis=1, return_inverse=True)
+    n_cells = int(cell.max()) + 1
+    draw = np.random.Generator(np.random.Philox(0)).multinomial(
+        n_cells, np.full(n_cells, 1 / n_cells), N_DRAWS
+    )
+    return draw[:, cell].astype(np.float64)

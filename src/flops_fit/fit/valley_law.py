@@ -1,0 +1,164 @@
+"""The valley as a law: its minimum with intervals that the sweep's own backtest supports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from flops_fit.errors import FitError
+from flops_fit.fit.arrays import Floats
+from flops_fit.fit.backtest import Calibration, calibrate
+from flops_fit.fit.budgets import Budget, budgets_of
+from flops_fit.fit.counting import FlopsPerUnit
+from flops_fit.fit.law import Estimate, Optimum
+from flops_fit.fit.points import Points
+from flops_fit.fit.trend import LogEstimate, Trend, fit_size_trend
+from flops_fit.fit.valley import Valley, average, fit_valley
+from flops_fit.fit.vertex import CURVATURE_SCATTER
+from flops_fit.quantities import Interval
+
+FEWEST_BUDGETS = 3
+_FEWEST_SIZES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetMinimum:
+    """Where the runs of one budget put their minimum, before any trend."""
+
+    flops: float
+    n_params: float
+    loss: float
+    n_sizes: int
+    at_edge: bool
+    """The minimum lies outside the sizes trained around the best run."""
+    few_runs: bool
+    """Fewer than four runs lie around the best one."""
+    flat: bool
+    """The runs by themselves show no curvature."""
+    off_trend: bool
+    """The trends hold only if this budget is doubted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ValleyLaw:
+    """The law of `fit_valley_law`."""
+
+    valley: Valley
+    size_calibration: Calibration
+    loss_calibration: Calibration
+    minima: tuple[BudgetMinimum, ...]
+    exponent_at_top: Estimate
+    exponent_whole_range: Estimate
+    flops_per_unit: FlopsPerUnit
+    kind: Literal["valley"] = "valley"
+
+    @property
+    def name(self) -> str:
+        """The kind of fit form that gives this law."""
+        return self.kind
+
+    @property
+    def flops_range(self) -> tuple[float, float]:
+        """The lowest and the highest budget."""
+        return self.minima[0].flops, self.minima[-1].flops
+
+    def optimum(self, flops: float) -> Optimum:
+        """Return what a new IsoFLOP curve at `flops` is expected to show."""
+        log_n, log_loss = self.valley.minimum(float(np.log(flops)))
+        return Optimum(
+            n_params=Estimate(
+                value=float(np.exp(log_n.mean)), interval=self.size_calibration.interval(log_n)
+            ),
+            loss=Estimate(
+                value=float(np.exp(log_loss.mean)), interval=self.loss_calibration.interval(log_loss)
+            ),
+        )
+
+    def loss_at(self, n_params: float, n_units: float) -> Estimate:
+        """Return the loss of any N and D; the interval grows with the distance from the valley."""
+        log_n, log_flops = np.log(n_params), float(np.log(n_units) + np.log(self.flops_per_unit(n_params)))
+        mean = float(self.valley.log_loss(np.array([log_n]), log_flops)[0])
+        size, loss = self.valley.minimum(log_flops)
+        away, k = log_n - size.mean, self.valley.curvature(log_flops)
+        off_valley = (2 * k * away) ** 2 * size.variance + (CURVATURE_SCATTER * k * away**2) ** 2
+        estimate = LogEstimate(mean, loss.variance + off_valley)
+        return Estimate(value=float(np.exp(mean)), interval=self.loss_calibration.interval(estimate))
+
+    def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
+        """Return the loss of each size when `flops` are spent on it."""
+        losses: Floats = np.exp(self.valley.log_loss(np.log(n_params), float(np.log(flops))))
+        return losses
+
+    def disagreement(self, flops: float) -> float:
+        """Return the ratio between the optimal sizes that either window finds at `flops`."""
+        sizes = [m.size_trend.predict(float(np.log(flops))).mean for m in self.valley.members]
+        return float(np.exp(np.ptp(sizes)))
+
+
+def has_valley(points: Points) -> bool:
+    """Whether there are three budgets of three sizes each."""
+    return _n_placed(budgets_of(points)) >= FEWEST_BUDGETS
+
+
+def fit_valley_law(points: Points) -> ValleyLaw:
+    """Fit the valley and calibrate it on the sweep itself.
+
+    Raises:
+        FitError: fewer than three budgets have three sizes (`too-few-budgets`).
+    """
+    budgets = budgets_of(points)
+    if _n_placed(budgets) < FEWEST_BUDGETS:
+        raise FitError(
+            f"The valley needs {FEWEST_BUDGETS} budgets of {_FEWEST_SIZES} sizes each; "
+            f"these runs have {_n_placed(budgets)}.",
+            fix="train more budgets, or name the budget of each run in a column `budget`",
+            code="too-few-budgets",
+        )
+    valley = fit_valley(budgets)
+    size_calibration, loss_calibration = calibrate(budgets)
+    straight = [
+        fit_size_trend(v.log_flops, v.log_n, v.log_n_var, drifting=False)
+        for v in (m.vertices for m in valley.members)
+    ]
+    return ValleyLaw(
+        valley=valley,
+        size_calibration=size_calibration,
+        loss_calibration=loss_calibration,
+        minima=_minima(valley, budgets),
+        exponent_at_top=_exponent([m.size_trend for m in valley.members], size_calibration),
+        exponent_whole_range=_exponent(straight, size_calibration),
+        flops_per_unit=points.flops_per_unit,
+    )
+
+
+def _n_placed(budgets: Sequence[Budget]) -> int:
+    return sum(budget.n_sizes >= _FEWEST_SIZES for budget in budgets)
+
+
+def _exponent(trends: Sequence[Trend], calibration: Calibration) -> Estimate:
+    slope = average([trend.slope() for trend in trends])
+    half = calibration.half_width(slope.variance)
+    return Estimate(value=slope.mean, interval=Interval(slope.mean - half, slope.mean + half))
+
+
+def _minima(valley: Valley, budgets: Sequence[Budget]) -> tuple[BudgetMinimum, ...]:
+    """Average the members' vertices; doubts are those of the widest window."""
+    widest = valley.members[-1]
+    v = widest.vertices
+    log_n = np.mean([m.vertices.log_n for m in valley.members], axis=0)
+    log_loss = np.mean([m.vertices.log_loss for m in valley.members], axis=0)
+    doubted = np.maximum(widest.size_trend.inflations, widest.loss_trend.inflations) > 1.5
+    return tuple(
+        BudgetMinimum(
+            flops=float(np.exp(b.log_flops)),
+            n_params=float(np.exp(log_n[i])),
+            loss=float(np.exp(log_loss[i])),
+            n_sizes=b.n_sizes,
+            at_edge=v.at_edge[i],
+            few_runs=v.few_runs[i],
+            flat=v.flat[i],
+            off_trend=bool(doubted[i]),
+        )
+        for i, b in enumerate(budgets)
+    )

@@ -1,0 +1,43 @@
+"""Numbers as a researcher reads them: 124M parameters, 2.60B tokens, 1.00e+21 FLOPs, a loss of 2.103."""
+
+from flops_fit.quantities import Interval
+
+_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+
+
+def count(value: float) -> str:
+    """Format parameters or data units to three digits, e.g. 12.1K; above 1000T as 1.21e+16."""
+    for scale, suffix in _SUFFIXES:
+        if scale * 0.9995 <= value < scale * 999.5:
+            return (
+                f"{value / scale:#.3g}{suffix}".replace(".K", "K")
+                .replace(".M", "M")
+                .replace(".B", "B")
+                .replace(".T", "T")
+            )
+    return f"{value:.3g}"
+
+
+def compute(value: float) -> str:
+    """Format FLOPs, e.g. 1.00e+21."""
+    return f"{value:.2e}"
+
+
+def loss(value: float) -> str:
+    """Format a loss to four digits."""
+    return f"{value:#.4g}"
+
+
+def ratio(value: float) -> str:
+    """Format a ratio to three digits at most, e.g. 20.4."""
+    return f"{value:.3g}"
+
+
+def count_range(interval: Interval) -> str:
+    """Format an interval of counts."""
+    return f"{count(interval.low)} to {count(interval.high)}"
+
+
+def loss_range(interval: Interval) -> str:
+    """Format an interval of losses."""
+    return f"{loss(interval.low)} to {loss(interval.high)}"

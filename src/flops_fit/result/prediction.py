@@ -1,0 +1,142 @@
+"""What a law answers for one budget: `Prediction`, complete with intervals and caveats."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flops_fit.fit import Optimum, ScalingLaw
+from flops_fit.quantities import Interval
+from flops_fit.result import numbers
+
+NEAR_OPTIMAL = 0.01
+"""Share of the loss that a size may cost and still be called near-optimal."""
+FAR = 1000.0
+"""Times the largest budget trained beyond which an answer must be asked for explicitly."""
+_REACH = np.linspace(-5, 5, 2001)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """The compute-optimal allocation of one budget and the loss it reaches."""
+
+    flops: float
+    n_params: float
+    n_units: float
+    loss: float
+    n_params_interval: Interval
+    n_units_interval: Interval
+    loss_interval: Interval
+    near_optimal_n: Interval
+    """Every size whose loss is within 1% of the least, by the fitted curve; not an interval of confidence."""
+    extrapolation: float
+    """flops over the largest budget trained."""
+    caveats: tuple[str, ...]
+    unit: str = "unit"
+    """What one unit of D is."""
+
+    def __str__(self) -> str:
+        sizes, near = numbers.count_range(self.n_params_interval), numbers.count_range(self.near_optimal_n)
+        lines = [
+            f"At {numbers.compute(self.flops)} FLOPs (95% intervals):",
+            f"  N  {numbers.count(self.n_params)} parameters, {sizes}; within 1% of the least loss: {near}",
+            f"  D  {numbers.count(self.n_units)} {self.unit}s, {numbers.count_range(self.n_units_interval)}",
+            f"  L  {numbers.loss(self.loss)}, {numbers.loss_range(self.loss_interval)}",
+            *(f"  note: {caveat}" for caveat in self.caveats),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossPrediction:
+    """The loss of one size trained on so much data, optimal or not."""
+
+    n_params: float
+    n_units: float
+    flops: float
+    loss: float
+    loss_interval: Interval
+    caveats: tuple[str, ...]
+
+
+def predict(law: ScalingLaw, flops: float) -> Prediction:
+    """Return the law's answer at `flops`, however far away."""
+    optimum = law.headline.optimum(flops)
+    n_params, sizes = optimum.n_params.value, optimum.n_params.interval
+    units_of_ends = (
+        flops / law.points.flops_per_unit(sizes.high),
+        flops / law.points.flops_per_unit(sizes.low),
+    )
+    return Prediction(
+        flops=flops,
+        n_params=n_params,
+        n_units=flops / law.points.flops_per_unit(n_params),
+        loss=optimum.loss.value,
+        n_params_interval=sizes,
+        n_units_interval=Interval(*units_of_ends, sizes.level),
+        loss_interval=optimum.loss.interval,
+        near_optimal_n=_near_optimal(law, flops, n_params),
+        extrapolation=flops / law.flops_range[1],
+        caveats=(*_caveats(law, flops, optimum), *general_caveats(law)),
+        unit=law.unit,
+    )
+
+
+def predict_loss(law: ScalingLaw, n_params: float, n_units: float) -> LossPrediction:
+    """Return the law's loss for any N and D."""
+    flops = n_units * law.points.flops_per_unit(n_params)
+    estimate = law.headline.loss_at(n_params, n_units)
+    return LossPrediction(
+        n_params=n_params,
+        n_units=n_units,
+        flops=flops,
+        loss=estimate.value,
+        loss_interval=estimate.interval,
+        caveats=(*_caveats(law, flops, None), *general_caveats(law)),
+    )
+
+
+def general_caveats(law: ScalingLaw) -> tuple[str, ...]:
+    """Return what is doubtful about every answer of a law."""
+    return tuple(f.message for f in law.findings if f.severity != "info")
+
+
+def _near_optimal(law: ScalingLaw, flops: float, n_params: float) -> Interval:
+    sizes = n_params * np.exp(_REACH)
+    curve = law.headline.isoflop_curve(sizes, flops)
+    near = sizes[curve <= (1 + NEAR_OPTIMAL) * curve.min()]
+    return Interval(float(near.min()), float(near.max()), 1.0)
+
+
+def _caveats(law: ScalingLaw, flops: float, optimum: Optimum | None) -> tuple[str, ...]:
+    """Return what is doubtful about this answer beyond what is doubtful about all."""
+    caveats = []
+    low, high = law.flops_range
+    if flops > high * 1.001:
+        caveats.append(_beyond(flops / high))
+    if flops < low * 0.999:
+        caveats.append(f"{numbers.ratio(low / flops)} times below the smallest budget trained.")
+    if optimum is not None:
+        caveats += _doubts_about_size(law, optimum)
+    return tuple(caveats)
+
+
+def _beyond(times: float) -> str:
+    where = f"{numbers.ratio(times)} times the largest budget trained"
+    if times <= 10:
+        return f"Extrapolated: {where}."
+    return (
+        f"FAR EXTRAPOLATION: {where}; the interval rests on the model of the trend."
+        if times <= FAR
+        else (f"NOT SUPPORTED: {where}; nothing in these runs bears on it.")
+    )
+
+
+def _doubts_about_size(law: ScalingLaw, optimum: Optimum) -> list[str]:
+    doubts = []
+    largest, interval = float(law.points.n_params.max()), optimum.n_params.interval
+    if optimum.n_params.value > largest * 1.001:
+        times = numbers.ratio(optimum.n_params.value / largest)
+        doubts.append(f"N* is {times} times the largest model trained ({numbers.count(largest)}).")
+    if interval.high > 4 * interval.low:
+        doubts.append(f"N* is known only within a factor {numbers.ratio(interval.high / interval.low)}.")
+    return doubts

@@ -1,0 +1,167 @@
+"""ScalingResult: asks a scaling law, and keeps its answers honest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from flops_fit.design import Finding
+from flops_fit.errors import FitError, StoreError
+from flops_fit.fit import ScalingLaw, law_from_json
+from flops_fit.result.describe import describe
+from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
+from flops_fit.result.table import format_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAW_FILE = "law.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScalingResult:
+    """A fitted scaling law and the questions it answers."""
+
+    law: ScalingLaw
+
+    @property
+    def status(self) -> Literal["ok", "unreliable"]:
+        """Unreliable when a finding is an error: numbers are shown, but marked."""
+        return self.law.status
+
+    @property
+    def diagnostics(self) -> tuple[Finding, ...]:
+        """What the reader should know, the gravest first."""
+        return self.law.findings
+
+    def predict(self, flops: float, *, accept_unreliable: bool = False) -> Prediction:
+        """Return the compute-optimal N and D at a budget, and the loss they reach.
+
+        Args:
+            flops: Training compute, FLOPs, > 0.
+            accept_unreliable: Answer also from an unreliable fit, or beyond 1000 times the largest budget.
+
+        Raises:
+            FitError: `bad-query`, `unreliable-fit` or `far-extrapolation`.
+        """
+        _check_positive(flops=flops)
+        if not accept_unreliable:
+            self._check_reliable()
+            self._check_near(flops)
+        return predict(self.law, float(flops))
+
+    def loss_at(self, *, n_params: float, n_units: float, accept_unreliable: bool = False) -> LossPrediction:
+        """Return the loss of `n_params` parameters trained on `n_units`, optimal or not.
+
+        Raises:
+            FitError: `bad-query` or `unreliable-fit`.
+        """
+        _check_positive(n_params=n_params, n_units=n_units)
+        if not accept_unreliable:
+            self._check_reliable()
+        return predict_loss(self.law, float(n_params), float(n_units))
+
+    def chinchilla_table(self, budgets: Sequence[float] = ()) -> str:
+        """Return the optimum of each budget as a Markdown table, with its caveats underneath.
+
+        Numbers of an unreliable fit are shown under a banner that says so. Without `budgets` the table covers
+        those trained and ten times the largest.
+        """
+        for budget in budgets:
+            _check_positive(flops=budget)
+        return format_table(
+            self.law, [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]
+        )
+
+    def budgets_of_interest(self) -> tuple[float, ...]:
+        """Return the budgets trained, or a ladder where there are none, and ten times the largest."""
+        low, high = self.law.flops_range
+        trained = [m.flops for m in self.law.minima] or np.geomspace(low, high, 5).tolist()
+        return (*trained, 10 * high)
+
+    def describe(self) -> str:
+        """Return the table, the exponents, the second opinion and every finding, as text."""
+        return describe(self.law, self.chinchilla_table())
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same as JSON values."""
+        law = self.law
+        return {
+            "status": law.status,
+            "simulated": law.points.simulated,
+            "form": dict(law.form),
+            "headline": law.headline.name,
+            "exponent_at_top": asdict(law.headline.exponent_at_top),
+            "exponent_whole_range": asdict(law.headline.exponent_whole_range),
+            "predictions": [asdict(predict(law, flops)) for flops in self.budgets_of_interest()],
+            "findings": [asdict(finding) for finding in law.findings],
+            "excluded": [asdict(excluded) for excluded in law.points.excluded],
+        }
+
+    def plot(self) -> Figure:
+        """Return a figure of four panels: IsoFLOP curves, and N*, D*, L* against C."""
+        from flops_fit.result.plot import draw
+
+        return draw(self.law)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the law as JSON to a file, or to `law.json` in a directory, and return where."""
+        target = Path(path)
+        target = target if target.suffix == ".json" else target / LAW_FILE
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(".part")
+        part.write_text(self.law.to_json(), encoding="utf-8")
+        return part.replace(target)
+
+    def _check_reliable(self) -> None:
+        if self.status == "unreliable":
+            reasons = " ".join(f.message for f in self.diagnostics if f.severity == "error")
+            raise FitError(
+                f"The fit is unreliable: {reasons}",
+                fix=f"{self.diagnostics[0].action}; or take the number as it is with accept_unreliable=True",
+                code="unreliable-fit",
+            )
+
+    def _check_near(self, flops: float) -> None:
+        top = self.law.flops_range[1]
+        if flops > FAR * top:
+            raise FitError(
+                f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g}); "
+                f"answers are given up to {FAR:.0f} times.",
+                fix="train larger budgets; or take the number as it is with accept_unreliable=True",
+                code="far-extrapolation",
+            )
+
+
+def load(path: str | Path) -> ScalingResult:
+    """Read a law that `save` wrote: a file, or a directory that holds a `law.json`.
+
+    Raises:
+        StoreError: there is no such file (`no-law`).
+        FitError: the file is no law (`not-a-law`).
+    """
+    source = Path(path) / LAW_FILE if Path(path).is_dir() else Path(path)
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"There is no law to read at {source}: {error}.",
+            fix="fit runs first: flops-fit fit RUNS --out DIR",
+            code="no-law",
+        ) from error
+    return ScalingResult(law_from_json(text))
+
+
+def _check_positive(**quantities: float) -> None:
+    for name, value in quantities.items():
+        if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            raise FitError(
+                f"{name} must be a positive number; found {value!r}.",
+                fix=f"{name}=1e18, say",
+                code="bad-query",
+            )

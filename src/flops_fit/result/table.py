@@ -1,0 +1,52 @@
+"""The compute-optimal table in Markdown, no number without its interval and its caveats."""
+
+from collections.abc import Sequence
+
+from flops_fit.fit import ScalingLaw
+from flops_fit.result import numbers
+from flops_fit.result.prediction import Prediction, general_caveats
+
+
+def format_table(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
+    """Lay predictions out as a Markdown table that also reads well in a terminal."""
+    general = general_caveats(law)
+    specific = [[c for c in p.caveats if c not in general] for p in predictions]
+    notes = list(dict.fromkeys(caveat for caveats in specific for caveat in caveats))
+    header = ("C (FLOPs)", "N", "N, 95%", f"D ({law.unit}s)", "D, 95%", "D/N", "L", "L, 95%", "notes")
+    marks = [" ".join(f"[{notes.index(c) + 1}]" for c in caveats) for caveats in specific]
+    rows = [(*_cells(p), mark) for p, mark in zip(predictions, marks, strict=True)]
+    lines = [*banners(law), *_aligned([header, *rows])]
+    lines += [""] if notes or general else []
+    lines += [f"[{i}] {note}" for i, note in enumerate(notes, 1)]
+    lines += [f"[{i}] All rows: {note}" for i, note in enumerate(general, len(notes) + 1)]
+    return "\n".join(lines)
+
+
+def banners(law: ScalingLaw) -> list[str]:
+    """Return the lines that must stand above any number of this law; a blank line ends them."""
+    lines = ["SIMULATED losses: nothing here was trained."] if law.points.simulated else []
+    if law.status == "unreliable":
+        reasons = "; ".join(f.message for f in law.findings if f.severity == "error")
+        lines.append(f"UNRELIABLE: {reasons}")
+    return [*lines, ""] if lines else []
+
+
+def _cells(p: Prediction) -> tuple[str, ...]:
+    return (
+        numbers.compute(p.flops),
+        numbers.count(p.n_params),
+        numbers.count_range(p.n_params_interval),
+        numbers.count(p.n_units),
+        numbers.count_range(p.n_units_interval),
+        numbers.ratio(p.n_units / p.n_params),
+        numbers.loss(p.loss),
+        numbers.loss_range(p.loss_interval),
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Pad the columns and rule off the header."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    header, *body = (f"| {' | '.join(cells)} |" for cells in padded)
+    return [header, f"|{'|'.join('-' * (width + 2) for width in widths)}|", *body]

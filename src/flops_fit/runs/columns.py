@@ -1,0 +1,118 @@
+"""Which column of a table holds what: by our names, by symbols, or as the user says."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+from flops_fit.runs.record import RunRecord
+
+SYMBOLS = {"N": "n_params", "D": "n_units", "L": "loss", "C": "flops", "group": "budget"}
+"""Short names that a table may use instead of ours."""
+
+NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
+"""Columns that no table can do without, and what `--columns` calls them."""
+
+_ALSO_CALLED = {
+    "n_params": ("params", "parameters", "num_params", "n_parameters", "model_size", "non_embedding_params"),
+    "n_units": (
+        "tokens",
+        "n_tokens",
+        "train_tokens",
+        "samples",
+        "n_samples",
+        "examples",
+        "images",
+        "data_size",
+    ),
+    "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss", "final_loss", "nll"),
+}
+"""Names seen in tables: suggested when the column is missing, never assumed."""
+
+
+class Complaint(NamedTuple):
+    """One thing wrong with a table."""
+
+    problem: str
+    fix: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Where each of our fields stands in a row."""
+
+    names: tuple[str, ...]
+    """The table's own header."""
+    places: Mapping[str, int]
+    """Field of `RunRecord` to index; only those found."""
+
+    def called(self, name: str) -> str:
+        """Return what the table calls one of our fields."""
+        return self.names[self.places[name]]
+
+    def cell(self, cells: Sequence[str], name: str) -> str:
+        """Return the cell of one field, empty where the table has no such column."""
+        return cells[self.places[name]] if name in self.places else ""
+
+
+def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Columns, list[Complaint]]:
+    """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name."""
+    names = tuple(cell.strip() for cell in header)
+    ours = {field.name for field in fields(RunRecord)}
+    asked = {SYMBOLS.get(key, key): column for key, column in wanted.items()}
+    places = _by_name(names, ours) | {
+        key: names.index(column) for key, column in asked.items() if column in names
+    }
+    columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
+    return columns, [*_misdirected(names, wanted, ours), *_missing(columns, asked)]
+
+
+def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
+    """Match symbols, then our own names, which win; capitals matter to neither."""
+    symbols = {symbol.lower(): name for symbol, name in SYMBOLS.items()}
+    by_symbol = {symbols[n.lower()]: i for i, n in enumerate(names) if n.lower() in symbols}
+    return by_symbol | {n.lower(): i for i, n in enumerate(names) if n.lower() in ours}
+
+
+def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]) -> Iterator[Complaint]:
+    allowed = sorted(ours | set(SYMBOLS))
+    for key, column in wanted.items():
+        if SYMBOLS.get(key, key) not in ours:
+            near = difflib.get_close_matches(key, allowed, n=1)
+            fix = f"--columns {near[0]}={column}" if near else f"leave out {key}={column}"
+            yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
+        elif column not in names:
+            near = (difflib.get_close_matches(column, names, n=1) or ["COLUMN"])[0]
+            yield Complaint(
+                f"columns: {key} is said to be {column!r}, but the table has {_listed(names)}",
+                f"--columns {key}={near}",
+                "missing-column",
+            )
+
+
+def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
+    """Complain about needed columns in one go, so that the fix is one thing to paste."""
+    missing = [name for name in NEEDED if name not in columns.places and name not in asked]
+    if missing:
+        named = ", ".join(f"{NEEDED[name]} ({name})" for name in missing)
+        pairs = ",".join(f"{NEEDED[name]}={_likely(name, columns.names)}" for name in missing)
+        yield Complaint(
+            f"no column for {named}; the table has {_listed(columns.names)}",
+            f"--columns {pairs}",
+            "missing-column",
+        )
+
+
+def _likely(name: str, names: Sequence[str]) -> str:
+    """Guess which column is meant; COLUMN where nothing comes close."""
+    for candidate in (name, *_ALSO_CALLED[name]):
+        lowered = [n.lower() for n in names]
+        if near := difflib.get_close_matches(candidate, lowered, n=1, cutoff=0.8):
+            return names[lowered.index(near[0])]
+    return "COLUMN"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:12]) or "no columns"
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
