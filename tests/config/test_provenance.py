@@ -1,6 +1,7 @@
 """What determines a result is written down, and changes when it should."""
 
 import json
+import os
 from importlib import metadata
 from typing import Literal
 
@@ -66,9 +67,15 @@ def test_the_spec_json_of_a_sweep_is_a_spec(tmp_path):
     assert load_spec(tmp_path / "spec.json") == spec
 
 
-def test_the_processor_is_named_unless_told_otherwise(tmp_path):
+def test_the_machine_is_named_unless_told_otherwise(tmp_path, monkeypatch):
+    for i in range(2):
+        (tmp_path / "gpus" / f"0000:{i}").mkdir(parents=True)
+        (tmp_path / "gpus" / f"0000:{i}" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 7\n")
+    monkeypatch.setattr("flops_fit.config.provenance.NVIDIA", tmp_path / "gpus")
     write_spec_json(load_spec(MAPPING), tmp_path / "spec.json")
-    assert "cores" in json.loads((tmp_path / "spec.json").read_text())["hardware"]
+    hardware = json.loads((tmp_path / "spec.json").read_text())["hardware"]
+    assert hardware.startswith(f"{os.cpu_count()} x ")
+    assert ", 2 x NVIDIA H200, " in hardware
 
 
 def test_a_directory_that_cannot_be_written_is_a_clear_error(tmp_path):

@@ -208,6 +208,7 @@ def test_the_schema_has_every_plugin_and_its_options():
     schema = SweepSpec.model_json_schema()
     names, options = schema["properties"]["model"]["anyOf"]
     assert names == {"enum": ["other", "tiny"]}
+    assert options["required"] == ["kind"]
     assert options["discriminator"] == {
         "propertyName": "kind",
         "mapping": {"other": "#/$defs/OtherModel", "tiny": "#/$defs/TinyModel"},

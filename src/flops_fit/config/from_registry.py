@@ -44,7 +44,7 @@ class FromRegistry:
             return {"type": "object"}
         choices = {kind: cls.__pydantic_core_schema__ for kind, cls in classes.items()}
         options = handler(core_schema.tagged_union_schema(choices, discriminator="kind"))
-        return {"anyOf": [{"enum": list(classes)}, options]}
+        return {"anyOf": [{"enum": list(classes)}, {**options, "required": ["kind"]}]}
 
     def _named(self, value: object) -> Component:
         options = {"kind": value} if isinstance(value, str) else value

@@ -20,6 +20,9 @@ from flops_fit.plugins import Origin, installed, registry
 PACKAGES = ("flops-fit", "torch", "accelerate", "numpy", "scipy")
 """Packages whose version can change a number."""
 
+NVIDIA = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's Linux driver lists its GPUs."""
+
 
 @runtime_checkable
 class Identified(Protocol):
@@ -55,7 +58,7 @@ def write_spec_json(spec: SweepSpec, path: Path, *, hardware: str | None = None)
     Args:
         spec: The spec as it runs, defaults included.
         path: File to write; its directory is made.
-        hardware: What the sweep runs on; by default this machine's processor.
+        hardware: What the sweep runs on; by default this machine's processors and GPUs.
 
     Raises:
         StoreError: `unwritable-spec`.
@@ -65,7 +68,7 @@ def write_spec_json(spec: SweepSpec, path: Path, *, hardware: str | None = None)
         "components": {name: component_identity(getattr(spec, name)) for name in HOOKS},
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": {plugin.plugin: plugin.distribution for plugin in installed()},
-        "hardware": hardware or _processor(),
+        "hardware": hardware or _hardware(),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,5 +88,18 @@ def _versions() -> dict[str, str]:
     return {name: dist.version for name, dist in found.items() if dist}
 
 
-def _processor() -> str:
-    return f"{platform.machine()} {platform.processor()}, {os.cpu_count()} cores, {platform.system()}".strip()
+def _hardware() -> str:
+    """Name processors and GPUs without torch, which would claim a GPU that workers need."""
+    cpus = _values(Path("/proc/cpuinfo"), "model name") or [platform.processor() or platform.machine()]
+    gpus = [model for path in NVIDIA.glob("*/information") for model in _values(path, "Model")]
+    parts = [f"{os.cpu_count()} x {cpus[0]}", *(f"{gpus.count(gpu)} x {gpu}" for gpu in dict.fromkeys(gpus))]
+    return ", ".join([*parts, platform.system()])
+
+
+def _values(path: Path, key: str) -> list[str]:
+    """List the values of `key` in a file of `key : value` lines; none if there is no such file."""
+    try:
+        pairs = [line.partition(":") for line in path.read_text(errors="replace").splitlines()]
+    except OSError:
+        return []
+    return [value.strip() for name, _, value in pairs if name.strip() == key]
