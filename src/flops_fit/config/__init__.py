@@ -1,5 +1,6 @@
 """Stage 1. A file, a mapping or Python objects come in, a checked SweepSpec and its Probe go out."""
 
+from flops_fit.config.adapters import adapt as adapt
 from flops_fit.config.load import load_spec as load_spec
 from flops_fit.config.presets import demo_spec as demo_spec
 from flops_fit.config.presets import init_text as init_text
