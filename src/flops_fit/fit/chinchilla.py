@@ -10,6 +10,9 @@ from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Allocation
 
+_LOPSIDED = 12.0
+"""e-folds of N around N = D beyond which no optimum is sought: where A or B vanish there is none."""
+
 
 class Chinchilla(SurfaceForm):
     """Loss = irreducible + what a finite model costs + what finite data cost.
@@ -62,11 +65,12 @@ class Chinchilla(SurfaceForm):
         """Solve alpha·A/N^alpha = beta·B/D^beta with D = flops / (k·N), k taken at a first guess of N."""
         _, A, B, alpha, beta = theta
         log_ratio = np.log(alpha * A) - np.log(beta * B)
-        n_params = float(np.sqrt(flops / 6.0))
+        log_even = log_n = np.log(flops / 6.0) / 2
         for _ in range(3):
-            k = flops_per_unit(n_params) / n_params
-            n_params = float(np.exp((log_ratio + beta * np.log(flops / k)) / (alpha + beta)))
-        return n_params
+            log_k = np.log(flops_per_unit(float(np.exp(log_n)))) - log_n
+            log_n = (log_ratio + beta * (np.log(flops) - log_k)) / (alpha + beta)
+            log_n = np.clip(log_n, log_even - _LOPSIDED, log_even + _LOPSIDED)
+        return float(np.exp(log_n))
 
     def _search(
         self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float], guess: float

@@ -8,6 +8,7 @@ from flops_fit.fit.points import Points
 FEWEST_RUNS = 8
 _FEWEST_SIZES = 3
 _LEAST_RANGE = 2.0
+_LEAST_LOSS_RANGE = 1e-3
 _LEAST_SCATTER = 0.1
 """Standard deviation of ln D around its trend in ln N below which N and D cannot be told apart."""
 
@@ -16,7 +17,7 @@ def check_determined(points: Points) -> None:
     """Refuse runs that leave the law open.
 
     Raises:
-        FitError: `too-few-sizes`, `too-few-runs`, `one-budget` or `fixed-ratio`.
+        FitError: `too-few-sizes`, `too-few-runs`, `one-budget`, `fixed-ratio` or `constant-loss`.
     """
     n_sizes = len(np.unique(np.round(np.log(points.n_params), 3)))
     if n_sizes < _FEWEST_SIZES:
@@ -44,6 +45,12 @@ def check_determined(points: Points) -> None:
             "D follows from N in all runs, so the effect of one cannot be told from that of the other.",
             fix="train several sizes at the same compute (an IsoFLOP curve)",
             code="fixed-ratio",
+        )
+    if np.ptp(np.log(points.loss)) < _LEAST_LOSS_RANGE:
+        raise FitError(
+            f"All runs reach the same loss, {points.loss.mean():.4g}, to {_LEAST_LOSS_RANGE:.1%}.",
+            fix="check that the column `loss` is the held-out loss after training",
+            code="constant-loss",
         )
 
 

@@ -11,6 +11,10 @@ from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 
 ENOUGH_BUDGETS, ENOUGH_SIZES = 7, 5
+_NAMED = 4
+"""Budgets or runs that a message names."""
+_HOPELESS = 10.0
+"""Ratio of two laws' N* from which on neither can be believed."""
 _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
 
@@ -51,7 +55,7 @@ def _about_runs(points: Points) -> Iterator[Finding]:
         yield Finding(
             code="compute-is-6nd",
             severity="info",
-            message="Compute is C = 6·N·D: attention is not counted and D follows from N alone.",
+            message="Compute is 6·N·D for every run: neither attention nor embeddings are counted apart.",
             action="give counted FLOPs in a column `C` if you have them",
         )
 
@@ -118,7 +122,7 @@ def _disagreement(headline: Law, second: Law, ours: Optimum, theirs: Optimum, wh
     ratio = theirs.n_params.value / ours.n_params.value
     return Finding(
         code="unstable",
-        severity="warning",
+        severity="error" if max(ratio, 1 / ratio) > _HOPELESS else "warning",
         message=f"UNSTABLE: at {where} the fit {second.name!r} puts N* at {ratio:.2g} times that of "
         f"{headline.name!r}, outside its interval.",
         action="trust neither far beyond the largest budget; a larger budget would decide between them",
@@ -139,45 +143,65 @@ def _about_minima(minima: Sequence[BudgetMinimum]) -> Iterator[Finding]:
             action=f"train at least {ENOUGH_BUDGETS} budgets",
         )
     at_edge = [m for m in minima if m.at_edge]
-    if at_edge:
+    yield from _about_some(
+        at_edge,
+        code="minimum-at-edge",
+        message="The best size lies beyond the sizes trained",
+        action="train sizes near " + ", ".join(f"N = {m.n_params:.3g}" for m in at_edge[:_NAMED]),
+        grave=2 * len(at_edge) > len(minima),
+    )
+    flat = [m for m in minima if m.flat]
+    yield from _about_some(
+        flat,
+        code="flat-budget",
+        message="No curvature can be told from noise",
+        action="train a wider range of sizes, or more seeds",
+        grave=2 * len(flat) > len(minima),
+    )
+    yield from _about_outliers(minima)
+    yield from _about_some(
+        [m for m in minima if m.n_sizes < ENOUGH_SIZES],
+        code="few-sizes",
+        message=f"Fewer than {ENOUGH_SIZES} sizes were trained",
+        action="train more sizes around the minimum",
+    )
+    off_trend = [m for m in minima if m.off_trend]
+    yield from _about_some(
+        off_trend,
+        code="off-trend",
+        message="The minimum does not fit the trend",
+        action="look at the runs: a diverged or interrupted one may be among them",
+        grave=2 * len(off_trend) > len(minima),
+    )
+
+
+def _about_outliers(minima: Sequence[BudgetMinimum]) -> Iterator[Finding]:
+    n_outliers, n_runs = sum(m.n_outliers for m in minima), sum(m.n_runs for m in minima)
+    if n_outliers > 0.1 * n_runs:
         yield Finding(
-            code="minimum-at-edge",
-            severity="error" if 2 * len(at_edge) > len(minima) else "warning",
-            message=f"The best size lies beyond the sizes trained at {_named(at_edge)}.",
-            action="train sizes near " + ", ".join(f"N = {m.n_params:.3g}" for m in at_edge[:4]),
+            code="many-outliers",
+            severity="error" if n_outliers > 0.3 * n_runs else "warning",
+            message=f"{n_outliers} of the {n_runs} runs around the minima are off their curve and ignored.",
+            action="look for diverged runs, mixed data sets or a learning rate that does not suit every size",
         )
-    for code, doubted, what, action in (
-        (
-            "few-sizes",
-            [m for m in minima if m.n_sizes < ENOUGH_SIZES],
-            "Fewer than 5 sizes were trained",
-            "add sizes",
-        ),
-        (
-            "flat-budget",
-            [m for m in minima if m.flat],
-            "No curvature can be told from noise",
-            "widen the sizes",
-        ),
-        (
-            "off-trend",
-            [m for m in minima if m.off_trend],
-            "The minimum does not fit the trend",
-            "look at the runs",
-        ),
-    ):
-        if doubted:
-            yield Finding(
-                code=code,
-                severity="warning",
-                message=f"{what} at {_named(doubted)}; it counts for less.",
-                action=action,
-            )
+
+
+def _about_some(
+    minima: Sequence[BudgetMinimum], *, code: str, message: str, action: str, grave: bool = False
+) -> Iterator[Finding]:
+    """Yield one finding about the budgets that share a doubt, if there are any."""
+    if minima:
+        yield Finding(
+            code=code,
+            severity="error" if grave else "warning",
+            message=f"{message} at {_named(minima)}.",
+            action=action,
+        )
 
 
 def _named(minima: Sequence[BudgetMinimum]) -> str:
-    names = ", ".join(f"{m.flops:.3g}" for m in minima[:4])
-    return f"{names} FLOPs" if len(minima) <= 4 else f"{names} and {len(minima) - 4} more budgets"
+    names = ", ".join(f"{m.flops:.3g}" for m in minima[:_NAMED])
+    return f"{names} FLOPs" if len(minima) <= _NAMED else f"{names} and {len(minima) - _NAMED} more budgets"
 
 
 def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:

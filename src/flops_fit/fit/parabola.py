@@ -22,6 +22,8 @@ class Parabola:
     covariance: Floats
     """Shape (3, 3)."""
     n_runs: int
+    n_outliers: int
+    """Runs whose weight is below a tenth."""
     low: float
     """Smallest ln N in the window."""
     high: float
@@ -94,6 +96,7 @@ def fit_parabola(
         coefficients=b,
         covariance=np.linalg.inv(hessian),
         n_runs=len(y),
+        n_outliers=int(np.sum(weights < 0.1)),
         low=float(log_n[near].min()),
         high=float(log_n[near].max()),
         squares=float(np.sum(weights * (y - powers @ b) ** 2)),

@@ -99,7 +99,9 @@ class SurfaceLaw:
         loss = self.form.predict(self.theta, np.array([best.n_params]), np.array([best.n_units]))
         n_params = best.n_params * np.exp(_REACH)
         n_units = flops / self.flops_per_unit.at(n_params)
-        curves = np.array([self.form.predict(theta, n_params, n_units) for theta in self.draws])
+        with np.errstate(over="ignore"):  # far from the optimum a draw may be infinite
+            curves = np.array([self.form.predict(theta, n_params, n_units) for theta in self.draws])
+        curves = np.minimum(curves, 1e100)
         offset, lowest = _lowest(curves)
         return _Minima(best.n_params, float(loss[0]), np.log(best.n_params) + offset, lowest)
 

@@ -32,10 +32,12 @@ class BudgetMinimum:
     n_sizes: int
     at_edge: bool
     """The minimum lies outside the sizes trained around the best run."""
-    few_runs: bool
-    """Fewer than four runs lie around the best one."""
+    n_runs: int
+    """Runs around the best one, by which the minimum was placed."""
+    n_outliers: int
+    """Those of them that do not fit and were all but ignored."""
     flat: bool
-    """The runs by themselves show no curvature."""
+    """Its sizes, four or more, show no curvature that could be told from noise."""
     off_trend: bool
     """The trends hold only if this budget is doubted."""
 
@@ -105,7 +107,8 @@ def fit_valley_law(points: Points) -> ValleyLaw:
     """Fit the valley and calibrate it on the sweep itself.
 
     Raises:
-        FitError: fewer than three budgets have three sizes (`too-few-budgets`).
+        FitError: fewer than three budgets have three sizes (`too-few-budgets`), or none of them shows a
+            minimum (`no-curvature`).
     """
     budgets = budgets_of(points)
     if _n_placed(budgets) < FEWEST_BUDGETS:
@@ -116,6 +119,13 @@ def fit_valley_law(points: Points) -> ValleyLaw:
             code="too-few-budgets",
         )
     valley = fit_valley(budgets)
+    minima = _minima(valley, budgets)
+    if all(minimum.flat for minimum in minima):
+        raise FitError(
+            "At no budget does loss depend on size by more than the runs scatter: no optimum shows.",
+            fix="train sizes over a wider range (a factor of 8 either way), or longer",
+            code="no-curvature",
+        )
     size_calibration, loss_calibration = calibrate(budgets)
     straight = [
         fit_size_trend(v.log_flops, v.log_n, v.log_n_var, drifting=False)
@@ -125,7 +135,7 @@ def fit_valley_law(points: Points) -> ValleyLaw:
         valley=valley,
         size_calibration=size_calibration,
         loss_calibration=loss_calibration,
-        minima=_minima(valley, budgets),
+        minima=minima,
         exponent_at_top=_exponent([m.size_trend for m in valley.members], size_calibration),
         exponent_whole_range=_exponent(straight, size_calibration),
         flops_per_unit=points.flops_per_unit,
@@ -156,7 +166,8 @@ def _minima(valley: Valley, budgets: Sequence[Budget]) -> tuple[BudgetMinimum, .
             loss=float(np.exp(log_loss[i])),
             n_sizes=b.n_sizes,
             at_edge=v.at_edge[i],
-            few_runs=v.few_runs[i],
+            n_runs=v.n_runs[i],
+            n_outliers=v.n_outliers[i],
             flat=v.flat[i],
             off_trend=bool(doubted[i]),
         )

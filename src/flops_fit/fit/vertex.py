@@ -40,10 +40,12 @@ class Vertices:
     """Variance of ln N where the budget's own runs set the curvature; NaN where they cannot."""
     at_edge: tuple[bool, ...]
     """Whether the minimum lies outside the sizes around the best run."""
-    few_runs: tuple[bool, ...]
-    """Whether fewer than four runs lie around the best one."""
+    n_runs: tuple[int, ...]
+    """Runs around the best one."""
+    n_outliers: tuple[int, ...]
+    """Those of them that the parabola all but ignores."""
     flat: tuple[bool, ...]
-    """Whether the curvature of the budget's own runs is within two standard errors of none."""
+    """Whether four or more sizes show a curvature within two standard errors of none."""
 
 
 def locate_vertices(budgets: Sequence[Budget], *, window: float) -> Vertices:
@@ -151,7 +153,7 @@ def _guarded(
         log_flops=log_flops,
         log_n=log_n,
         log_n_var=np.minimum(found[:, 1], 1.0) + beyond**2 + edge_sd**2 + unplaced,
-        log_loss=found[:, 2],
+        log_loss=_plausible(budgets, found[:, 2]),
         log_loss_var=np.minimum(found[:, 3], 0.02**2 + curvature**2)
         + (curvature * beyond**2) ** 2
         + unplaced * curvature**2,
@@ -159,6 +161,16 @@ def _guarded(
         noise=noise,
         unpooled_log_n_var=np.array([p.own_vertex_var for p in parabolas]),
         at_edge=tuple(bool(x) for x in inside <= 0),
-        few_runs=tuple(p.n_runs < 4 for p in parabolas),
-        flat=tuple(bool(not p.own_curvature > 2 * p.own_curvature_var**0.5) for p in parabolas),
+        n_runs=tuple(p.n_runs for p in parabolas),
+        n_outliers=tuple(p.n_outliers for p in parabolas),
+        flat=tuple(_is_flat(p) for p in parabolas),
     )
+
+
+def _is_flat(parabola: Parabola) -> bool:
+    return bool(parabola.own_curvature < 2 * parabola.own_curvature_var**0.5 < np.inf)
+
+
+def _plausible(budgets: Sequence[Budget], log_loss: Floats) -> Floats:
+    """Keep minima of ln loss within one e-fold of the losses seen."""
+    return np.clip(log_loss, [b.log_loss.min() - 1 for b in budgets], [b.log_loss.max() + 1 for b in budgets])
