@@ -1,0 +1,1 @@
+"""A u-muP GPT and text data sources for flops-fit."""
