@@ -17,12 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_parts
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def parts() -> Any:
     return tiny_parts
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_spec() -> Callable[..., SweepSpec]:
     """Two budgets of five sizes, ten runs of 65 to 1000 steps each; any field can be given."""
 
@@ -45,7 +45,7 @@ def make_spec() -> Callable[..., SweepSpec]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plan_of() -> Callable[[SweepSpec], SweepPlan]:
     def plan(spec: SweepSpec) -> SweepPlan:
         data = spec.data.spec()

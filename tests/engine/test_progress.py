@@ -7,7 +7,7 @@ import pytest
 
 from flops_fit.engine import Progress, console_reporter
 from flops_fit.engine.console import progress_line
-from flops_fit.engine.progress import Tally
+from flops_fit.engine.progress import Tally, predicted_cost
 from flops_fit.runs import RunRecord
 
 DONE = RunRecord(
@@ -43,16 +43,16 @@ class Terminal(io.StringIO):
 
 
 def test_eta_uses_the_measured_seconds_of_each_size_and_the_mean_pace_elsewhere(make_spec, plan_of):
-    """w2 has been timed at 1 s and w3 at 10 s for runs of known cost; w16 has not."""
+    """First only one run of w2 has been timed; then w16 turns out to be slow."""
     plan = plan_of(make_spec(seeds=(0, 1)))
     first = {run.size.name: run for run in plan.runs if run.seed == 0 and run.budget == plan.runs[0].budget}
     seen = []
     tally = Tally(plan.runs, [], workers=1, report=seen.append)
     small, large = first["w2"], first["w16"]
     tally.add(replace(DONE, run_id=small.run_id, size="w2", wall_s=1.0))
-    per_cost = 1.0 / (small.flops + small.n_steps * 4e8)
+    per_cost = 1.0 / predicted_cost(small)
     left = [run for run in plan.runs if run.run_id != small.run_id]
-    assert seen[-1].eta_s == pytest.approx(sum((run.flops + run.n_steps * 4e8) * per_cost for run in left))
+    assert seen[-1].eta_s == pytest.approx(sum(predicted_cost(run) * per_cost for run in left))
     before = seen[-1].eta_s
     tally.add(replace(DONE, run_id=large.run_id, size="w16", wall_s=100.0))
     assert seen[-1].eta_s > 10 * before

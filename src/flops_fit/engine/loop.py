@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,7 @@ def _precision(training: TrainingSpec, device: torch.device) -> AbstractContextM
     """
     auto = device.type == "cuda" and torch.cuda.is_bf16_supported()
     bf16 = training.precision == "bf16" or (training.precision == "auto" and auto)
-    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
 
 
 def _next_batch(trainee: Trainee) -> Batch:

@@ -53,6 +53,7 @@ def simulate_sweep(
         for run, run_id in simulated
         if run_id not in kept
     ]
+    store.adopt(kept, plan.plan_id)
     for record in records:
         store.add(record)
     summary = summarise(plan, records, wall_s=time.perf_counter() - started)

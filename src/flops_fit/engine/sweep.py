@@ -13,7 +13,7 @@ from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.store import RunStore
 
-SMALL_SWEEP = 2e11
+SMALL_SWEEP = 1e12
 """Predicted cost, FLOPs, below which processes take longer to start than they save (15 s of a core)."""
 
 
@@ -56,6 +56,7 @@ def run_sweep(
     """
     started = time.perf_counter()
     kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
+    store.adopt([row.run_id for row in kept], plan.plan_id)
     missing = _longest_first(plan, kept)
     workers = (
         1
