@@ -1,23 +1,193 @@
-"""The Python API; `find_optimal` is the table of contents of the whole library, one line per stage."""
+"""The Python API. `run_spec` is the table of contents of the whole library: one line per stage."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flops_fit.config import Probe, SweepSpec, adapt, load_spec, probe, write_spec_json
+from flops_fit.config import (
+    DesignSpec,
+    Probe,
+    SweepSpec,
+    TrainingSpec,
+    adapt,
+    load_spec,
+    probe,
+    write_spec_json,
+)
 from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
+from flops_fit.errors import SpecError
 from flops_fit.fit import fit_law
 from flops_fit.result import ScalingResult, load
-from flops_fit.runs import RunStore, read_table
+from flops_fit.runs import RunRecord, RunStore, read_table, write_table
 
 if TYPE_CHECKING:
-    from flops_fit.components import FitForm
+    from flops_fit.components import FitForm, FlopCounter, LossFunction
     from flops_fit.engine import Progress
 
-__all__ = ["check_spec", "find_optimal", "fit_runs", "load", "plan_sweep", "run_spec"]
+__all__ = ["check_spec", "export_runs", "find_optimal", "fit_runs", "load", "plan_sweep", "run_spec"]
 
-RUNS_FILE, LAW_FILE, SPEC_FILE = "runs.sqlite", "law.json", "spec.json"
+SpecSource = str | Path | Mapping[str, Any] | SweepSpec
 
+RUNS_FILE, SPEC_FILE, PLOT_FILE = "runs.sqlite", "spec.json", "plots/isoflop.png"
+
+
+def run_spec(
+    spec: SweepSpec, *, simulate: bool = False, report: Callable[[Progress], None] | None = None
+) -> ScalingResult:
+    """Plan, train what is missing, fit and answer; everything is kept in `spec.output_dir`.
+
+    Args:
+        spec: What to train.
+        simulate: Draw the losses from a formula instead, into the subdirectory `simulated`, where nobody
+            mistakes them for trained ones.
+        report: Called with the progress of the sweep.
+    """
+    from flops_fit.engine import run_sweep, simulate_sweep
+
+    out = spec.output_dir / "simulated" if simulate else spec.output_dir
+    probed = probe(spec)
+    plan = plan_probed_sweep(spec, probed)
+    write_spec_json(spec, out / SPEC_FILE, plan={"plan_id": plan.plan_id, "unit": probed.data.unit})
+    with RunStore(out / RUNS_FILE) as store:
+        summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
+        records = store.read(summary.run_ids)
+    result = ScalingResult(fit_law(records, spec.fit, unit=probed.data.unit))
+    return _keep(result, out)
+
+
+def find_optimal(
+    spec: SpecSource | None = None,
+    *,
+    model_cls: Callable[..., Any] | None = None,
+    model_size_param: str = "",
+    model_kwargs: Mapping[str, Any] | None = None,
+    model_sizes: Sequence[Any] = (),
+    dataset: object = None,
+    eval_dataset: object = None,
+    loss_fn: LossFunction | Callable[..., Any] | None = None,
+    compute_budgets: Sequence[float] = (),
+    seeds: Sequence[int] = (0,),
+    design: DesignSpec | Mapping[str, Any] | None = None,
+    training: TrainingSpec | Mapping[str, Any] | None = None,
+    flops: FlopCounter | Mapping[str, Any] | str = "traced",
+    fit: FitForm | Mapping[str, Any] | str = "auto",
+    output_dir: str | Path = "flops-fit-out",
+    allow_thin_sweep: bool = False,
+    report: Callable[[Progress], None] | None = None,
+) -> ScalingResult:
+    """Train an IsoFLOP sweep and answer how big a model to train, on how much data, to what loss.
+
+    Give either `spec` (a file, a mapping or a SweepSpec) or your own objects; the other arguments are those
+    of `flops_fit.config.adapt`. What is finished already is not trained again.
+
+    Raises:
+        FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
+    """
+    if spec is not None:
+        if model_cls is not None or dataset is not None or loss_fn is not None:
+            raise _two_sources()
+        return run_spec(load_spec(spec), report=report)
+    if model_cls is None or dataset is None or loss_fn is None:
+        raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
+    adapted = adapt(
+        model_cls=model_cls,
+        model_size_param=model_size_param,
+        model_kwargs=model_kwargs,
+        model_sizes=model_sizes,
+        dataset=dataset,
+        eval_dataset=eval_dataset,
+        loss_fn=loss_fn,
+        compute_budgets=compute_budgets,
+        seeds=seeds,
+        design=design,
+        training=training,
+        flops=flops,
+        fit=fit,
+        output_dir=output_dir,
+        allow_thin_sweep=allow_thin_sweep,
+    )
+    return run_spec(adapted, report=report)
+
+
+def check_spec(spec: SpecSource, *, overrides: Sequence[str] = ()) -> Probe:
+    """Validate a spec and probe its components; trains nothing."""
+    return probe(load_spec(spec, overrides=overrides))
+
+
+def plan_sweep(spec: SpecSource, *, overrides: Sequence[str] = ()) -> SweepPlan:
+    """Return the grid that a spec would train, with its cost and what to know about it; trains nothing."""
+    checked = load_spec(spec, overrides=overrides)
+    return plan_probed_sweep(checked, probe(checked))
+
+
+def fit_runs(
+    source: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    form: FitForm | None = None,
+    out: str | Path | None = None,
+) -> ScalingResult:
+    """Fit runs that exist already.
+
+    Args:
+        source: A sweep directory, finished or not, or a CSV with columns N, D and loss (C, seed and budget
+            are used where they are there).
+        columns: Our column names to the table's, e.g. {"N": "params"}.
+        form: What to fit; None chooses.
+        out: Directory to keep the law and the plots in.
+    """
+    path = Path(source)
+    records, unit = _sweep_runs(path) if path.is_dir() else (read_table(path, columns=columns), "unit")
+    result = ScalingResult(fit_law(records, form, unit=unit))
+    return result if out is None else _keep(result, Path(out))
+
+
+def export_runs(directory: str | Path, to: str | Path) -> int:
+    """Write the runs of a sweep directory as CSV and return how many there are."""
+    records, _ = _sweep_runs(Path(directory))
+    write_table(records, to)
+    return len(records)
+
+
+def _keep(result: ScalingResult, out: Path) -> ScalingResult:
+    result.save(out)
+    plot = out / PLOT_FILE
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    result.plot().savefig(plot)
+    return result
+
+
+def _sweep_runs(directory: Path) -> tuple[tuple[RunRecord, ...], str]:
+    """Return the runs of the plan that a sweep directory holds, and what one unit of D is.
+
+    Rows of an earlier, different plan in the same directory are left where they are.
+    """
+    with RunStore(directory / RUNS_FILE, read_only=True) as store:
+        records = store.read()
+    spec_file = directory / SPEC_FILE
+    if not spec_file.is_file():
+        return records, "unit"
+    plan = json.loads(spec_file.read_text(encoding="utf-8"))["plan"]
+    return tuple(record for record in records if record.plan_id == plan["plan_id"]), plan["unit"]
+
+
+def _two_sources() -> SpecError:
+    return SpecError(
+        "find_optimal was given a spec and Python objects as well; a sweep is described by one of the two.",
+        fix="leave out `spec`, or leave out model_cls, dataset and loss_fn",
+        code="two-sources",
+    )
+
+
+def _no_source(**objects: object) -> SpecError:
+    missing = [name for name, value in objects.items() if value is None]
+    return SpecError(
+        f"find_optimal needs a spec, or your own objects; missing: {', '.join(missing)}.",
+        fix='find_optimal("sweep.yaml"), or pass model_cls, model_size_param, dataset, loss_fn and '
+        "compute_budgets",
+        code="no-source",
+    )

@@ -1,6 +1,6 @@
 """The command line: one subcommand per stage, no logic of its own. Results go to stdout, talk to stderr.
 
-Exit status: 0 done; 2 something the user must change; 3 numbers shown but marked unreliable; 130 interrupted.
+Exit status: 0 done; 1 `plugins --check` found something broken; 2 something the user must change; 3 numbers shown but marked unreliable; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +19,13 @@ from flops_fit.errors import FlopsFitError, TableError
 if TYPE_CHECKING:
     from flops_fit.result import ScalingResult
 
-DONE, USER_ERROR, UNRELIABLE, INTERRUPTED = 0, 2, 3, 130
+DONE, BROKEN_PLUGINS, USER_ERROR, UNRELIABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = _parser().parse_args(argv)
+    warnings.showwarning = _warn
     try:
         status: int = args.run(args)
     except FlopsFitError as error:  # ours: one message; anything else keeps its traceback
@@ -35,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("flops-fit: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
         return INTERRUPTED
     return status
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as one line: the place in our code that raised it helps nobody here."""
+    print(f"flops-fit: warning: {message}", file=sys.stderr)
 
 
 # ---- commands, in the order in which a researcher meets them
@@ -52,9 +59,11 @@ def _plugins(args: argparse.Namespace) -> int:
 
     if not args.check:
         return _show(plugins.installed(), args, plugins.describe_installed)
-    registry = plugins.load_plugins()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `describe` says the same
+        registry = plugins.load_plugins()
     _show(registry.summary(), args, lambda _: registry.describe())
-    return USER_ERROR if registry.failures or registry.conflicts else DONE
+    return BROKEN_PLUGINS if registry.failures or registry.conflicts() else DONE
 
 
 def _schema(_: argparse.Namespace) -> int:
@@ -75,7 +84,7 @@ def _init(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from flops_fit.api import check_spec
 
-    print(check_spec(args.spec, overrides=args.set))
+    print(check_spec(args.spec, overrides=args.set).describe())
     return DONE
 
 
@@ -187,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--quiet", action="store_true", help="no progress")
 
     plugins = _command(stages, "plugins", _plugins, "list what is installed", json_too=True)
-    plugins.add_argument("--check", action="store_true", help="load everything; exit 2 if anything is broken")
+    plugins.add_argument("--check", action="store_true", help="load everything; exit 1 if anything is broken")
 
     _command(stages, "schema", _schema, "print the JSON Schema of a sweep spec with every plugin's options")
 

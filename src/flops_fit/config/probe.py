@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from flops_fit.components import DataSpec, Size
 from flops_fit.config import probe_data, probe_flops, probe_ladder, probe_model, probe_outputs
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject, calling
-from flops_fit.errors import FlopsFitError, Problem, SpecError
+from flops_fit.errors import FlopsFitError, PluginError, Problem, SpecError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,37 +32,54 @@ class Probe:
     caveats: tuple[str, ...] = ()
     """What the probes saw that is no error and should be read beside the results."""
 
+    def describe(self) -> str:
+        """Say what was tried and found, for people."""
+        first, last = self.sizes[0], self.sizes[-1]
+        epoch = "endless" if self.data.n_units is None else f"{self.data.n_units:,} in one epoch"
+        sizes = (
+            f"{len(self.sizes)}, from {first.size.name} ({first.size.n_params:,} parameters, "
+            f"{first.flops_per_unit:.3g} FLOPs per {self.data.unit}) to {last.size.name} "
+            f"({last.size.n_params:,}, {last.flops_per_unit:.3g})"
+        )
+        notes = [f"note: {caveat}" for caveat in self.caveats]
+        return "\n".join(
+            [f"data: {self.data.unit}s, {epoch}", f"sizes: {sizes}", *notes, "every probe passed"]
+        )
+
 
 Check = Callable[[Subject], None]
 
-ROUNDS: tuple[tuple[Check, ...], ...] = (
-    (
-        probe_data.check_facts,
-        probe_data.check_batch,
-        probe_data.check_training_order,
-        probe_data.check_evaluation_set,
-        probe_data.check_held_out,
-        probe_ladder.check_ladder,
-    ),
-    (
-        probe_ladder.check_counts,
-        probe_model.check_initialisation,
-        probe_model.check_step,
-    ),
-    (
-        probe_model.check_initial_loss,
-        probe_model.check_gradients,
-        probe_model.check_batch_is_kept,
-        probe_outputs.check_evaluation_mode,
-        probe_outputs.check_bf16,
-        probe_outputs.check_rows_are_independent,
-        probe_outputs.check_labels_are_not_read,
-        probe_outputs.check_causality,
-        probe_outputs.check_saved_state,
-        probe_flops.check_flops,
-    ),
+ROUNDS: tuple[Mapping[Check, str], ...] = (
+    {
+        probe_data.check_facts: "data",
+        probe_data.check_batch: "data",
+        probe_data.check_training_order: "data",
+        probe_data.check_evaluation_set: "data",
+        probe_data.check_held_out: "data",
+        probe_ladder.check_ladder: "model",
+    },
+    {
+        probe_ladder.check_counts: "model",
+        probe_model.check_initialisation: "model",
+        probe_model.check_step: "loss",
+    },
+    {
+        probe_model.check_initial_loss: "loss",
+        probe_model.check_gradients: "model",
+        probe_model.check_batch_is_kept: "model",
+        probe_outputs.check_evaluation_mode: "model",
+        probe_outputs.check_bf16: "training.precision",
+        probe_outputs.check_rows_are_independent: "model",
+        probe_outputs.check_labels_are_not_read: "model",
+        probe_outputs.check_causality: "model",
+        probe_outputs.check_saved_state: "model",
+        probe_flops.check_flops: "flops",
+    },
 )
-"""Every probe. A round needs what earlier rounds found in order; within a round all problems are gathered."""
+"""Every probe and the field of the spec that it is about.
+
+A round needs what earlier rounds found in order; within a round all problems are gathered.
+"""
 
 
 def probe(spec: SweepSpec) -> Probe:
@@ -82,7 +99,7 @@ def probe(spec: SweepSpec) -> Probe:
     subject = Subject(spec)
     with torch.random.fork_rng(devices=[]):  # the caller's generator stays where it was
         for checks in ROUNDS:
-            _raise_together(_failures(checks, subject), spec)
+            _raise_together(_failures(checks, subject).values(), spec)
     return Probe(
         data=subject.data,
         sizes=tuple(
@@ -93,23 +110,38 @@ def probe(spec: SweepSpec) -> Probe:
     )
 
 
-def _failures(checks: Sequence[Check], subject: Subject) -> list[FlopsFitError]:
-    failures = []
-    for check in checks:
+def _failures(checks: Mapping[Check, str], subject: Subject) -> dict[str, tuple[str, FlopsFitError]]:
+    """Run the checks; return each distinct failure, by its message, with the field that it is about."""
+    failures: dict[str, tuple[str, FlopsFitError]] = {}
+    failure: FlopsFitError
+    for check, field in checks.items():
         try:
             check(subject)
-        except FlopsFitError as failure:
-            failures.append(failure)
+        except FlopsFitError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - a foreign object may behave like nothing foreseen
+            failure = _unforeseen(check.__name__, error, subject)
+        else:
+            continue
+        failures.setdefault(str(failure), (field, failure))  # one cause may fail several probes
     return failures
 
 
-def _raise_together(failures: Sequence[FlopsFitError], spec: SweepSpec) -> None:
+def _unforeseen(check: str, error: Exception, subject: Subject) -> PluginError:
+    failure = PluginError(
+        f"The probe {check} of {subject.model} on {subject.source} raised {type(error).__name__}: {error}",
+        fix="compare the model's outputs and the data's batches with what flops_fit.components documents",
+        code="probe-raised",
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _raise_together(failures: Collection[tuple[str, FlopsFitError]], spec: SweepSpec) -> None:
     """Raise a single failure as it is, and several as one SpecError that lists them."""
-    # Probes that need the same broken part report the same problem; once is enough.
-    distinct = list({str(failure): failure for failure in failures}.values())
-    if len(distinct) == 1:
-        raise distinct[0]
-    if distinct:
-        where = f"probe of {spec.model.kind} on {spec.data.kind}"
-        problems = [Problem(where=where, problem=f.problem, fix=f.fix, code=f.code) for f in distinct]
-        raise SpecError.of(problems, source=f"the {where}") from ExceptionGroup(where, distinct)
+    for _, failure in failures if len(failures) == 1 else ():
+        raise failure
+    if failures:
+        problems = [Problem(where=at, problem=f.problem, fix=f.fix, code=f.code) for at, f in failures]
+        title = f"the probe of {spec.model.kind} on {spec.data.kind}"
+        raise SpecError.of(problems, source=title) from ExceptionGroup(title, [f for _, f in failures])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -52,12 +53,15 @@ def canonical_json(value: BaseModel) -> str:
     return json.dumps(value.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
-def write_spec_json(spec: SweepSpec, path: Path, *, hardware: str | None = None) -> None:
+def write_spec_json(
+    spec: SweepSpec, path: Path, *, plan: Mapping[str, Any] | None = None, hardware: str | None = None
+) -> None:
     """Write the spec, every component's identity, the versions and the hardware of a sweep.
 
     Args:
         spec: The spec as it runs, defaults included.
         path: File to write; its directory is made.
+        plan: What the plan made of the spec is known by, e.g. its `plan_id`; JSON values.
         hardware: What the sweep runs on; by default this machine's processors and GPUs.
 
     Raises:
@@ -65,6 +69,7 @@ def write_spec_json(spec: SweepSpec, path: Path, *, hardware: str | None = None)
     """
     content = {
         "spec": spec.model_dump(mode="json"),
+        "plan": dict(plan or {}),
         "components": {name: component_identity(getattr(spec, name)) for name in HOOKS},
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": {plugin.plugin: plugin.distribution for plugin in installed()},

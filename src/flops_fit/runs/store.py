@@ -90,6 +90,14 @@ class RunStore:
         with self._explained(), self._transaction():
             self._connection.execute(_INSERT, astuple(record))
 
+    def adopt(self, run_ids: Collection[str], plan_id: str) -> None:
+        """Count finished rows as part of a plan that holds the very same runs."""
+        rows = [(plan_id, run_id, plan_id) for run_id in run_ids]
+        with self._explained(), self._transaction():
+            self._connection.executemany(
+                "UPDATE runs SET plan_id = ? WHERE run_id = ? AND plan_id != ?", rows
+            )
+
     def read(self, run_ids: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Return the runs named, or all, by budget, size and seed, whatever the order they ended in."""
         with self._explained():

@@ -1,0 +1,189 @@
+"""The command line as its users type it: exit statuses, one clear message, results on stdout."""
+
+import json
+import sqlite3
+
+import pytest
+
+from flops_fit.cli import main
+
+TINY = """\
+model: gpt
+data: {kind: stdlib_text, length: 32}
+budgets: {start: 2.0e+8, stop: 2.0e+9, count: 7}
+design: {sizes_per_budget: 4, window: 6, n_min: 4000, min_steps: 4}
+training: {batch_size: 4, workers: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A tiny sweep of real GPTs on real text, trained once for this module."""
+    folder = tmp_path_factory.mktemp("sweep")
+    spec = folder / "sweep.yaml"
+    spec.write_text(TINY + f"output_dir: {folder / 'out'}\n")
+    status = main(["run", str(spec), "--quiet"])
+    return spec, folder / "out", status
+
+
+def test_run_leaves_spec_runs_law_and_plots(sweep):
+    _, out, status = sweep
+    assert status in {0, 3}
+    assert (out / "spec.json").is_file()
+    assert (out / "law.json").is_file()
+    assert list((out / "plots").glob("*.png"))
+    with sqlite3.connect(out / "runs.sqlite") as rows:
+        n_completed = rows.execute("SELECT count(*) FROM runs WHERE status = 'completed'").fetchone()[0]
+    assert n_completed >= 20
+
+
+def test_every_row_spent_what_it_claims(sweep):
+    with sqlite3.connect(sweep[1] / "runs.sqlite") as rows:
+        for n_units, planned, flops, budget, reason in rows.execute(
+            "SELECT n_units, n_units_planned, flops, budget, reason FROM runs WHERE status = 'completed'"
+        ):
+            assert n_units == pytest.approx(planned, rel=0.01)
+            assert flops == pytest.approx(budget, rel=0.01) or "off target" in reason
+
+
+def test_running_again_trains_nothing_and_prints_the_same_table(sweep, capsys):
+    spec, out, _ = sweep
+    main(["table", str(out)])
+    before = capsys.readouterr().out
+    stamp = (out / "runs.sqlite").read_bytes()
+    main(["run", str(spec), "--quiet"])
+    assert before.strip() in capsys.readouterr().out
+    assert (out / "runs.sqlite").read_bytes() == stamp
+
+
+def test_fit_of_a_sweep_directory_gives_the_answer_of_the_sweep(sweep, capsys):
+    _, out, _ = sweep
+    main(["table", str(out)])
+    table = capsys.readouterr().out.strip()
+    main(["fit", str(out)])
+    assert table in capsys.readouterr().out
+
+
+def test_predict_answers_in_json(sweep, capsys):
+    _, out, _ = sweep
+    assert main(["predict", str(out), "--flops", "1e10", "--json", "--accept-unreliable"]) in {0, 3}
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert answer["n_params_interval"]["low"] < answer["n_params"] < answer["n_params_interval"]["high"]
+
+
+def test_plot_writes_the_file_it_names(sweep, tmp_path, capsys):
+    main(["plot", str(sweep[1]), "--out", str(tmp_path / "law.pdf")])
+    assert (tmp_path / "law.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_export_then_fit_gives_the_same_table(sweep, tmp_path, capsys):
+    _, out, _ = sweep
+    main(["table", str(out)])
+    table = capsys.readouterr().out.strip()
+    assert main(["export", str(out), "--to", str(tmp_path / "runs.csv")]) == 0
+    main(["fit", str(tmp_path / "runs.csv")])
+    assert table.splitlines()[2] in capsys.readouterr().out
+
+
+def test_simulate_never_touches_trained_rows_and_says_so_everywhere(sweep, capsys):
+    spec, out, _ = sweep
+    stamp = (out / "runs.sqlite").read_bytes()
+    main(["run", str(spec), "--simulate", "--quiet"])
+    assert "simulated" in capsys.readouterr().out.lower()
+    assert (out / "runs.sqlite").read_bytes() == stamp
+    with sqlite3.connect(out / "simulated" / "runs.sqlite") as rows:
+        assert {origin for (origin,) in rows.execute("SELECT origin FROM runs")} == {"simulated"}
+
+
+def test_plan_prints_the_grid_and_trains_nothing(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(TINY + f"output_dir: {tmp_path / 'out'}\n")
+    assert main(["plan", str(spec)]) == 0
+    assert "2.00e+08" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_set_changes_one_field_and_is_checked_like_the_file(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(TINY)
+    assert main(["plan", str(spec), "--set", "training.batch_size=none"]) == 2
+    assert "training.batch_size" in capsys.readouterr().err
+
+
+def test_init_writes_a_spec_that_checks(tmp_path, capsys):
+    for preset in ("quick", "thorough"):
+        spec = tmp_path / f"{preset}.yaml"
+        assert main(["init", "--preset", preset, "--out", str(spec)]) == 0
+        assert main(["plan", str(spec)]) == 0
+
+
+def test_init_never_overwrites(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text("mine")
+    assert main(["init", "--out", str(spec)]) == 2
+    assert spec.read_text() == "mine"
+
+
+def test_schema_names_every_option_of_every_plugin(capsys):
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert {"gpt", "text_files", "tinystories", "stdlib_text"} <= set(
+        schema["properties"]["model"].get("discriminator", {}).get("mapping", {"gpt": 1})
+    ) | set(schema["properties"]["data"]["discriminator"]["mapping"])
+
+
+MISTAKES = """\
+model: {kind: gtp}
+data: {kind: stdlib_text, length: -3}
+budgets: [1e10, 1e9]
+trainning: {lr: 1}
+seeds: [0, 0]
+"""
+
+
+def test_five_mistakes_are_told_at_once(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(MISTAKES)
+    assert main(["check", str(spec)]) == 2
+    told = capsys.readouterr().err
+    for hint in ("gpt", "length", "budgets", "training", "seeds"):
+        assert hint in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("a missing column", "N,loss\n1e6,3\n", "D"),
+        ("a NaN", "N,D,loss\n1e6,1e8,3\n2e6,1e8,nan\n", "3"),
+        ("a text cell", "N,D,loss\n1e6,1e8,3\n2e6,lots,3\n", "lots"),
+        ("two rows", "N,D,loss\n1e6,1e8,3\n2e6,1e8,2.9\n", "2"),
+    ],
+)
+def test_a_table_that_cannot_be_fitted_gives_one_message(tmp_path, capsys, name, content, hint):
+    table = tmp_path / "runs.csv"
+    table.write_text(content)
+    assert main(["fit", str(table)]) == 2
+    told = capsys.readouterr().err
+    assert hint in told
+    assert told.count("fix:") == 1
+    assert "Traceback" not in told
+
+
+def test_columns_of_other_names_are_mapped(tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    table.write_text("params,tokens,loss\n1e6,1e8,3\n")
+    assert main(["fit", str(table), "--columns", "N=params,D"]) == 2
+    assert "NAME=COLUMN" in capsys.readouterr().err
+
+
+def test_plugins_lists_the_core_and_gpt(capsys):
+    assert main(["plugins", "--check"]) == 0
+    shown = capsys.readouterr().out
+    assert "flops-fit-gpt" in shown
+    assert "stdlib_text" in shown
+
+
+def test_a_missing_spec_is_one_clear_error(capsys):
+    assert main(["run", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml" in capsys.readouterr().err
