@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from flops_fit.components import Batch
@@ -55,23 +55,21 @@ def check_facts(subject: Subject) -> None:
 
 def check_batch(subject: Subject) -> None:
     """Compare a batch with what the data specification promises."""
-    batch = subject.batch
-    wrong = list(_unlike_a_batch(batch, ROWS)) or list(_unlike_the_spec(batch, subject))
-    if not wrong and not _equal(batch, subject.probe_batch(ROWS)):
-        wrong = ["probe_batch gives other rows the second time"]
+    batch = _well_formed(subject.probe_batch(ROWS), subject)
+    wrong = list(_unlike_the_spec(batch, subject))
+    if _n_rows(batch) != ROWS:
+        wrong.append(f"probe_batch({ROWS}) has {_n_rows(batch)} rows")
+    if not _equal(batch, _well_formed(subject.probe_batch(ROWS), subject)):
+        wrong.append("probe_batch gives other rows the second time")
     if wrong:
-        raise PluginError(
-            f"{subject.source} does not yield the rows it promises: {'; '.join(wrong)}.",
-            fix="yield a mapping of CPU tensors, rows first, finite, with int64 labels below n_classes",
-            code="bad-batch",
-        )
+        raise _bad_batch(wrong, subject)
 
 
 def check_training_order(subject: Subject) -> None:
     """Compare training batches across calls, seeds and starting steps."""
     source, size = subject.source, subject.spec.training.batch_size
     first = _training_batches(subject, seed=0, start=0, n=3)
-    if any(next(iter(batch.values())).shape[0] != size for batch in first):
+    if any(_n_rows(batch) != size for batch in first):
         raise PluginError(
             f"{source}.train_batches({size}, ...) yields batches of other sizes; D would be off.",
             fix="yield full batches without end, starting over when the data is used up",
@@ -118,9 +116,7 @@ def check_evaluation_set(subject: Subject) -> None:
             fix="give the source enough data to hold some out, or name an evaluation set",
             code="no-evaluation-data",
         )
-    again = _evaluation_rows(subject, size, EVALUATION_ROWS)
-    other_batches = _evaluation_rows(subject, 3, min(64, EVALUATION_ROWS))
-    if rows != again or rows[: len(other_batches)] != other_batches[: len(rows)]:
+    if rows != _evaluation_rows(subject, min(size, len(rows)) // 2 + 1, EVALUATION_ROWS):
         raise PluginError(
             f"{source}.eval_batches gives other rows when called again, or with another batch size; "
             "losses of different runs would not compare.",
@@ -161,14 +157,14 @@ def _training_batches(subject: Subject, *, seed: int, start: int, n: int) -> lis
             fix="yield batches without end, starting over when the data is used up",
             code="data-ends",
         )
-    return batches
+    return [_well_formed(batch, subject) for batch in batches]
 
 
 def _evaluation_rows(subject: Subject, size: int, n: int) -> list[bytes]:
     """Return up to `n` held-out rows, in order, as bytes."""
     with calling(subject.spec.data, f"eval_batches({size})"):
-        rows = (row for batch in subject.spec.data.eval_batches(size) for row in _rows(batch))
-        return list(islice(rows, n))
+        batches = (_well_formed(batch, subject) for batch in subject.spec.data.eval_batches(size))
+        return list(islice(chain.from_iterable(map(_rows, batches)), n))
 
 
 def _rows(batch: Batch) -> Iterator[bytes]:
@@ -181,6 +177,10 @@ def _rows(batch: Batch) -> Iterator[bytes]:
     ]
     table = torch.cat([column.contiguous().view(torch.uint8) for column in columns], dim=1)
     return (row.tobytes() for row in table.numpy())
+
+
+def _n_rows(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
 
 
 def _equal(a: Batch, b: Batch) -> bool:
@@ -198,22 +198,43 @@ def _is_epoch(n_units: int | None, units_per_sample: int) -> bool:
     return n_units is None or n_units >= units_per_sample
 
 
-def _unlike_a_batch(batch: object, rows: int) -> Iterator[str]:
-    """Say in what `batch` is no mapping of CPU tensors with `rows` rows."""
+def _well_formed(batch: object, subject: Subject) -> Batch:
+    """Return `batch` if it is a mapping of finite CPU tensors with equally many rows.
+
+    Raises:
+        PluginError: `bad-batch`.
+    """
     import torch
 
     if not isinstance(batch, Mapping) or not batch:
-        yield f"a batch is {type(batch).__name__}, not a mapping of tensors"
-        return
-    for name, value in batch.items():
-        if not isinstance(value, torch.Tensor):
-            yield f"`{name}` is {type(value).__name__}, not a tensor"
-        elif value.device.type != "cpu":
-            yield f"`{name}` is on {value.device}, not on the CPU"
-        elif value.shape[:1] != (rows,):
-            yield f"`{name}` has shape {tuple(value.shape)} in a batch of {rows}"
-        elif value.is_floating_point() and not bool(value.isfinite().all()):
-            yield f"`{name}` holds values that are not finite"
+        raise _bad_batch([f"a batch is {type(batch).__name__}, not a mapping of tensors"], subject)
+    if others := [name for name, value in batch.items() if not isinstance(value, torch.Tensor)]:
+        raise _bad_batch(
+            [f"`{name}` is {type(batch[name]).__name__}, not a tensor" for name in others], subject
+        )
+    if wrong := list(chain.from_iterable(_unlike_rows(name, value) for name, value in batch.items())):
+        raise _bad_batch(wrong, subject)
+    if len({len(value) for value in batch.values()}) > 1:
+        shapes = ", ".join(f"`{name}` {tuple(value.shape)}" for name, value in batch.items())
+        raise _bad_batch([f"its tensors differ in their number of rows: {shapes}"], subject)
+    return batch
+
+
+def _unlike_rows(name: str, value: torch.Tensor) -> Iterator[str]:
+    if value.device.type != "cpu":
+        yield f"`{name}` is on {value.device}, not on the CPU"
+    elif value.dim() == 0:
+        yield f"`{name}` is a scalar, without rows"
+    elif value.is_floating_point() and not bool(value.isfinite().all()):
+        yield f"`{name}` holds values that are not finite"
+
+
+def _bad_batch(wrong: Sequence[str], subject: Subject) -> PluginError:
+    return PluginError(
+        f"{subject.source} does not yield the rows it promises: {'; '.join(wrong)}.",
+        fix="yield a mapping of CPU tensors, rows first, finite, with int64 labels below n_classes",
+        code="bad-batch",
+    )
 
 
 def _unlike_the_spec(batch: Batch, subject: Subject) -> Iterator[str]:

@@ -82,7 +82,7 @@ def check_initial_loss(subject: Subject) -> None:
 def check_gradients(subject: Subject) -> None:
     """Run backward once and name the trainable parameters that get no finite gradient."""
     module = subject.smallest()
-    _loss(module, subject).backward()  # type: ignore[no-untyped-call]
+    subject.differentiate(_loss(module, subject))
     trainable = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     if unused := [name for name, p in trainable if p.grad is None]:
         raise PluginError(
@@ -101,9 +101,9 @@ def check_gradients(subject: Subject) -> None:
 
 def check_batch_is_kept(subject: Subject) -> None:
     """Run a step on a copy of the batch and compare."""
-    batch = {name: value.clone() for name, value in subject.batch.items()}
+    batch = subject.batch
     module = subject.smallest()
-    subject.loss(subject.outputs(module.train(), batch), batch).backward()  # type: ignore[no-untyped-call]
+    subject.differentiate(subject.loss(subject.outputs(module.train(), batch), batch))
     changed = [n for n, value in subject.batch.items() if n not in batch or not value.equal(batch[n])]
     if changed or len(batch) != len(subject.batch):
         raise PluginError(

@@ -48,15 +48,15 @@ def check_bf16(subject: Subject) -> None:
 
 def check_rows_are_independent(subject: Subject) -> None:
     """Change half of the rows; the outputs of the other half must stay."""
-    module, batch = subject.smallest().eval(), subject.batch
-    before = _outputs(module, subject, batch)
+    module = subject.smallest().eval()
+    before = _outputs(module, subject, subject.batch)
     if not before:
         subject.caveats.append(
             f"{subject.model} has no output per row, so its rows were not probed for leaks."
         )
     first, second = slice(None, ROWS // 2), slice(ROWS // 2, None)
     for kept, replaced in ((first, second), (second, first)):
-        changed = {name: _with_rows(value, replaced, value[kept]) for name, value in batch.items()}
+        changed = {name: _with_rows(value, replaced, value[kept]) for name, value in subject.batch.items()}
         after = _outputs(module, subject, changed)
         if not _agree([t[kept] for t in before], [t[kept] for t in after]):
             raise PluginError(

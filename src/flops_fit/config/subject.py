@@ -63,9 +63,13 @@ class Subject:
         with calling(self.spec.data, "spec()"):
             return self.spec.data.spec()
 
-    @cached_property
+    @property
     def batch(self) -> Batch:
-        """`ROWS` training rows; every probe must leave them as they are."""
+        """`ROWS` training rows, copied each time: a model that writes into them spoils no other probe."""
+        return {name: value.clone() for name, value in self._rows.items()}
+
+    @cached_property
+    def _rows(self) -> Batch:
         return self.probe_batch(ROWS)
 
     def probe_batch(self, rows: int) -> Batch:
@@ -105,6 +109,11 @@ class Subject:
         """Run the loss."""
         with calling(self.spec.loss, f"__call__ on outputs of {self.model} and data {self.source}"):
             return self.spec.loss(outputs, batch)
+
+    def differentiate(self, loss: torch.Tensor) -> None:
+        """Run backward."""
+        with calling(self.spec.model, f"backward of {self.sizes[0].name} on data {self.source}"):
+            loss.backward()  # type: ignore[no-untyped-call]
 
     @cached_property
     def flops_by_size(self) -> Sequence[tuple[Size, float]]:
