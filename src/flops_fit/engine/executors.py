@@ -16,6 +16,7 @@ from types import ModuleType
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
+from flops_fit.engine.row import failed_row
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
 
@@ -62,29 +63,7 @@ def attempt(run: PlannedRun, spec: SweepSpec) -> RunRecord:
     except TrainingError:  # about the sweep, not about this run
         raise
     except Exception as error:  # noqa: BLE001 - user code may raise anything, and the sweep goes on
-        return failed_record(run, f"{type(error).__name__}: {error}")
-
-
-def failed_record(run: PlannedRun, reason: str) -> RunRecord:
-    """Return the row of a run that has no loss because of `reason`."""
-    return RunRecord(
-        run_id=run.run_id,
-        budget=run.budget,
-        size=run.size.name,
-        seed=run.seed,
-        n_params=run.size.n_params,
-        n_params_nonembedding=run.size.n_params_nonembedding,
-        n_units=0,
-        flops=0.0,
-        flops_6nd=0.0,
-        loss=None,
-        status="failed",
-        reason=reason,
-        n_units_planned=run.n_units,
-        n_steps=run.n_steps,
-        batch_size=run.batch_size,
-        lr=run.lr,
-    )
+        return failed_row(run, f"{type(error).__name__}: {error}")
 
 
 def _obstacle(spec: SweepSpec) -> str:
@@ -130,7 +109,7 @@ class _Worker:
             answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            return failed_record(_running(self), _death(self.process.exitcode))
+            return failed_row(_running(self), _death(self.process.exitcode))
         if isinstance(answer, TrainingError):
             raise answer
         record: RunRecord = answer
@@ -191,7 +170,7 @@ def _running(worker: _Worker) -> PlannedRun:
 
 
 def _death(exit_code: int | None) -> str:
-    if exit_code == -signal.SIGKILL:
+    if exit_code == -9:
         return "its process was killed (signal 9), most often because memory ran out"
     if exit_code is not None and exit_code < 0:
         return f"its process was ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from flops_fit.config.spec import SweepSpec, TrainingSpec
 from flops_fit.design.coverage import ON_TARGET
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine.reproducible import reproducible
+from flops_fit.engine.row import row_of
 from flops_fit.engine.schedule import Schedule
 from flops_fit.errors import DataError, TrainingError
 from flops_fit.runs.record import RunRecord
@@ -40,7 +42,7 @@ def train_run(run: PlannedRun, spec: SweepSpec) -> RunRecord:
         while trainee.step < run.n_steps and not trainee.diverged:
             take_steps(trainee, min(CHECK_EVERY, run.n_steps - trainee.step))
         loss = math.nan if trainee.diverged else evaluate(trainee, spec)
-    return _record(run, trainee, loss=loss, wall_s=time.perf_counter() - started)
+    return _outcome(run, trainee, loss=loss, wall_s=time.perf_counter() - started)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -187,28 +189,11 @@ def _counted_units(batch: Batch, units_per_sample: int) -> int:
     return int((labels != -100).sum())
 
 
-def _record(run: PlannedRun, trainee: Trainee, *, loss: float, wall_s: float) -> RunRecord:
-    finite = math.isfinite(loss)
-    flops = run.flops_per_unit * trainee.n_units
-    return RunRecord(
-        run_id=run.run_id,
-        budget=run.budget,
-        size=run.size.name,
-        seed=run.seed,
-        n_params=run.size.n_params,
-        n_params_nonembedding=run.size.n_params_nonembedding,
-        n_units=trainee.n_units,
-        flops=flops,
-        flops_6nd=6.0 * run.size.n_params * trainee.n_units,
-        loss=loss if finite else None,
-        status="completed" if finite else "diverged",
-        reason=_off_target(flops, run) if finite else f"the loss was not finite by step {trainee.step}",
-        wall_s=wall_s,
-        n_units_planned=run.n_units,
-        n_steps=trainee.step,
-        batch_size=run.batch_size,
-        lr=run.lr,
-    )
+def _outcome(run: PlannedRun, trainee: Trainee, *, loss: float, wall_s: float) -> RunRecord:
+    row = partial(row_of, run, n_units=trainee.n_units, n_steps=trainee.step, wall_s=wall_s)
+    if not math.isfinite(loss):
+        return row(status="diverged", reason=f"the loss was not finite by step {trainee.step}")
+    return row(loss=loss, reason=_off_target(run.flops_per_unit * trainee.n_units, run))
 
 
 def _off_target(flops: float, run: PlannedRun) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash
+from flops_fit.engine.row import row_of
 from flops_fit.engine.sweep import SweepSummary, summarise
 from flops_fit.errors import PluginError
 from flops_fit.plugins import registry
@@ -49,13 +50,13 @@ def simulate_sweep(
     simulated = [(run, _simulated_id(run, surface, form_theta, noise, seed)) for run in plan.runs]
     kept = {row.run_id for row in store.read([run_id for _, run_id in simulated])}
     records = [
-        _draw(replace(run, run_id=run_id), plan, surface.predict(theta, *_cell(run)).item(), noise)
+        _draw(replace(run, run_id=run_id), surface.predict(theta, *_cell(run)).item(), noise)
         for run, run_id in simulated
         if run_id not in kept
     ]
     store.adopt(kept, plan.plan_id)
     for record in records:
-        store.add(record)
+        store.add(replace(record, plan_id=plan.plan_id))
     summary = summarise(plan, records, wall_s=time.perf_counter() - started)
     return replace(summary, run_ids=tuple(run_id for _, run_id in simulated))
 
@@ -80,24 +81,7 @@ def _cell(run: PlannedRun) -> tuple[np.ndarray, np.ndarray]:
     return np.array([float(run.size.n_params)]), np.array([float(run.n_units)])
 
 
-def _draw(run: PlannedRun, plan: SweepPlan, mean: float, noise: float) -> RunRecord:
+def _draw(run: PlannedRun, mean: float, noise: float) -> RunRecord:
     """Return the row of `run`, whose id also seeds its error."""
     error = np.random.default_rng(int(run.run_id.rpartition("-")[2], 16)).normal(0.0, noise)
-    return RunRecord(
-        run_id=run.run_id,
-        budget=run.budget,
-        size=run.size.name,
-        seed=run.seed,
-        n_params=run.size.n_params,
-        n_params_nonembedding=run.size.n_params_nonembedding,
-        n_units=run.n_units,
-        flops=run.flops,
-        flops_6nd=run.flops_6nd,
-        loss=mean + error,
-        origin="simulated",
-        n_units_planned=run.n_units,
-        n_steps=run.n_steps,
-        batch_size=run.batch_size,
-        lr=run.lr,
-        plan_id=plan.plan_id,
-    )
+    return row_of(run, n_units=run.n_units, n_steps=run.n_steps, loss=mean + error, origin="simulated")
