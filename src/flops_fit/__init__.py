@@ -55,7 +55,6 @@ _HOME = {
     "ScalingResult": "result",
 }
 
-__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0604 - strings, sorted at import
 
 
 def __getattr__(name: str) -> object:
@@ -67,4 +66,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_HOME, "__version__"])

@@ -1,6 +1,7 @@
 """The command line: one subcommand per stage, no logic of its own. Results go to stdout, talk to stderr.
 
-Exit status: 0 done; 1 `plugins --check` found something broken; 2 something the user must change; 3 numbers shown but marked unreliable; 130 interrupted.
+Exit status: 0 done; 1 `plugins --check` found something broken; 2 something the user must change; 3 numbers
+shown but marked unreliable; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -190,7 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     stages = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    demo = _command(stages, "demo", _demo, "a real sweep on this machine, offline, in about two minutes", json_too=True)
+    demo = _command(
+        stages, "demo", _demo, "a real sweep on this machine, offline, in about two minutes", json_too=True
+    )
     demo.add_argument("--out", type=Path, default=Path("flops-fit-demo"), help="directory to keep it in")
     demo.add_argument("--seeds", type=int, default=1, help="trainings per cell (default 1)")
     demo.add_argument("--quiet", action="store_true", help="no progress")
@@ -204,16 +207,22 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--model", default="gpt", help="model family (default gpt)")
     init.add_argument("--data", default="stdlib_text", help="data source (default stdlib_text)")
     init.add_argument("--preset", choices=("quick", "thorough"), default="quick", help="size of the sweep")
-    init.add_argument("--out", type=Path, default=Path("sweep.yaml"), help="file to write (default sweep.yaml)")
+    init.add_argument(
+        "--out", type=Path, default=Path("sweep.yaml"), help="file to write (default sweep.yaml)"
+    )
 
     _spec(_command(stages, "check", _check, "validate SPEC and probe its components; trains nothing"))
-    _spec(_command(stages, "plan", _plan, "print the grid, its cost and what to know about it", json_too=True))
+    _spec(
+        _command(stages, "plan", _plan, "print the grid, its cost and what to know about it", json_too=True)
+    )
     run = _spec(_command(stages, "run", _run, "plan, train what is missing, fit, answer", json_too=True))
     run.add_argument("--simulate", action="store_true", help="draw losses from a formula instead of training")
     run.add_argument("--quiet", action="store_true", help="no progress")
 
     fit = _command(stages, "fit", _fit, "fit a sweep directory or a CSV of runs", json_too=True)
-    fit.add_argument("runs", type=Path, metavar="RUNS", help="sweep directory, or CSV with columns N, D, loss")
+    fit.add_argument(
+        "runs", type=Path, metavar="RUNS", help="sweep directory, or CSV with columns N, D, loss"
+    )
     fit.add_argument("--out", type=Path, help="keep the law and the plots in this directory")
     fit.add_argument("--columns", metavar="N=..,D=..", help="names of columns, e.g. N=params,D=tokens")
 
@@ -221,9 +230,13 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--flops", type=float, nargs="+", required=True, metavar="C", help="budgets, FLOPs")
     predict.add_argument("--accept-unreliable", action="store_true", help="answer from an unreliable fit")
     table = _law(_command(stages, "table", _table, "Chinchilla table from a saved law"))
-    table.add_argument("--flops", type=float, nargs="+", metavar="C", help="budgets (default: trained and 10x)")
+    table.add_argument(
+        "--flops", type=float, nargs="+", metavar="C", help="budgets (default: trained and 10x)"
+    )
     plot = _law(_command(stages, "plot", _plot, "draw a saved law"))
-    plot.add_argument("--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)")
+    plot.add_argument(
+        "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
+    )
 
     export = _command(stages, "export", _export, "write the runs of a sweep for other tools")
     export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
@@ -244,7 +257,11 @@ def _command(
 def _spec(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("spec", metavar="SPEC", help="YAML, TOML or JSON file")
     command.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", help="change one field, e.g. training.lr=0.5"
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change one field, e.g. training.lr=0.5",
     )
     return command
 

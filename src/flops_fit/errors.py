@@ -68,7 +68,9 @@ class SpecError(FlopsFitError, ValueError):
     def __str__(self) -> str:
         if not self.problems:
             return super().__str__()
-        return "\n".join([f"{self.problem}:", *(_indented(f"{i}. {p}") for i, p in enumerate(self.problems, 1))])
+        return "\n".join(
+            [f"{self.problem}:", *(_indented(f"{i}. {p}") for i, p in enumerate(self.problems, 1))]
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild_spec_error, (self.problem, self.fix, self.code, self.problems))
