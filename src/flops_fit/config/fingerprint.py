@@ -16,7 +16,7 @@ MAX_DEPTH = 6
 """Objects nested deeper are described by their type alone."""
 
 
-def fingerprint(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+def fingerprint(value: object, depth: int = 0) -> Any:
     """Describe `value` by its content and its code, never by its address in memory."""
     if value is None or isinstance(value, bool | int | float | str):
         return value if value == value else "nan"  # noqa: PLR0124 - JSON has no NaN
@@ -25,7 +25,7 @@ def fingerprint(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any JSO
     return _name(type(value)) if depth > MAX_DEPTH else _content(value, depth + 1)
 
 
-def _content(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+def _content(value: object, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {str(key): fingerprint(item, depth) for key, item in value.items()}
     if isinstance(value, set | frozenset):
@@ -35,7 +35,7 @@ def _content(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
     return _object(value, depth)
 
 
-def _object(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+def _object(value: object, depth: int) -> Any:
     import numpy as np
     import torch
 
@@ -58,11 +58,11 @@ def _tensor(value: torch.Tensor) -> dict[str, Any]:
     return {"dtype": str(value.dtype), "shape": list(value.shape), "sha256": _sha256(raw)}
 
 
-def _name(value: Any) -> str:  # noqa: ANN401 - classes, functions and methods
+def _name(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
 
 
-def _source(value: Any) -> str:  # noqa: ANN401 - classes, functions and methods
+def _source(value: Any) -> str:
     """Hash the source text; empty where Python keeps none, as for classes typed at a prompt."""
     try:
         return _sha256(inspect.getsource(value).encode())

@@ -149,13 +149,13 @@ class PythonData(DataSource):
         return _named((self.collate or default_collate)(samples))
 
 
-def _indexed(dataset: Any, rows: Rows) -> object:  # noqa: ANN401 - a TensorDataset
+def _indexed(dataset: Any, rows: Rows) -> object:
     import torch
 
     return dataset[torch.from_numpy(rows)]
 
 
-def _samples(dataset: Any, rows: Sequence[int] | Rows) -> list[object]:  # noqa: ANN401 - a user's dataset
+def _samples(dataset: Any, rows: Sequence[int] | Rows) -> list[object]:
     indices = [int(row) for row in rows]
     fetch_many = getattr(
         dataset, "__getitems__", None
@@ -198,7 +198,7 @@ def _unit(batch: Batch) -> Unit:
     return "image" if "pixel_values" in batch else "sample"
 
 
-def _length(dataset: Any) -> int:  # noqa: ANN401 - a user's dataset
+def _length(dataset: Any) -> int:
     return len(dataset)
 
 
@@ -208,7 +208,7 @@ def _shuffled(rows: Rows, seed: int, epoch: int) -> Rows:
     return np.random.default_rng((seed, epoch)).permutation(rows)
 
 
-def _describe(dataset: Any) -> dict[str, Any]:  # noqa: ANN401 - a user's dataset
+def _describe(dataset: Any) -> dict[str, Any]:
     n_rows = len(dataset)
     with _seeded(0, 0):
         rows = _samples(dataset, sorted({0, n_rows // 2, n_rows - 1}))
