@@ -50,8 +50,8 @@ class PythonModel(ModelFamily):
             PluginError: `no-size-works`, `size-without-effect`, or what `_count` finds.
         """
         values = self.values or tuple(search_sizes(lambda v: self._count(v).n_params, n_min, n_max))
-        self._check_tried()
         rungs = sorted(((self._count(value), value) for value in values), key=lambda rung: rung[0].n_params)
+        self._check_tried()
         return [
             Size(
                 name=f"{self.size_param}={value}",
@@ -104,10 +104,11 @@ class PythonModel(ModelFamily):
         """Refuse a class that no size suits, or on whose parameters the size has no effect."""
         accepted = {value: counted.n_params for value, counted in self._counted.items() if counted.n_params}
         name, param = self.factory.__name__, self.size_param
-        if not accepted:
+        if self._refusals and (self.values or not accepted):
             tried, refusal = list(self._refusals.items())[-1]
+            others = "" if self.values else f", nor with any other {param} that was tried"
             raise PluginError(
-                f"{name} cannot be built with any {param} that was tried; {param}={tried} raised {refusal}",
+                f"{name} cannot be built with {param}={tried}, which raises {refusal}{others}.",
                 fix="correct model_kwargs, or list the sizes that work, e.g. model_sizes=[64, 128, 256]",
                 code="no-size-works",
             )

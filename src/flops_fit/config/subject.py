@@ -35,7 +35,7 @@ def calling(component: Component, call: str) -> Iterator[None]:
     except Exception as error:
         raise PluginError(
             f"{component.kind}.{call} raised {type(error).__name__}: {error}",
-            fix=f"change the options of `{component.kind}`, or correct {type(component).__qualname__}.{call}",
+            fix=f"change the options of `{component.kind}`, or correct what it runs (`--debug` shows where)",
             code="component-raised",
         ) from error
 
