@@ -78,7 +78,7 @@ class GPT(ModelFamily):
             return self.c_emb / math.sqrt(width)
         if name == "head.weight":
             return 1 / width
-        return 1 / (width * n_layers**self.depth_exponent)
+        return 1 / (width * math.pow(n_layers, self.depth_exponent))
 
 
 def _vocabulary(data: DataSpec) -> int:

@@ -98,7 +98,7 @@ def _aspect(width: int) -> float:
     From 13 at width 16 to 46 at width 704. The depth exponent of the learning rate is the least certain of
     the u-muP rules, so a slow change of shape along the ladder is worth more than any particular shape.
     """
-    return 5 * width**0.34
+    return 5 * math.pow(width, 0.34)
 
 
 def _widths() -> Iterator[int]:

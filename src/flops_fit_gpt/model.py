@@ -96,7 +96,7 @@ def attention_scale(length: int, d_head: int) -> float:
     if length == 1:
         return 1.0
     averaging = 4 * d_head / (1 + 4 * d_head)
-    return (length / math.log(length)) ** (averaging / 2)
+    return math.pow(length / math.log(length), averaging / 2)
 
 
 def rope_table(length: int, d_head: int) -> Tensor:
