@@ -10,7 +10,7 @@ from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Allocation
 
-_LOPSIDED = 12.0
+_LOPSIDED = 40.0
 """e-folds of N around N = D beyond which no optimum is sought: where A or B vanish there is none."""
 
 

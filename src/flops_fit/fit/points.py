@@ -11,6 +11,9 @@ from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import FlopsPerUnit, read_flops_per_unit
 from flops_fit.runs import Origin, RunRecord
 
+_LEAST, _LARGEST = 1e-30, 1e60
+"""Beyond these no count and no loss is meant, and squares would overflow."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excluded:
@@ -83,7 +86,7 @@ def _unusable(record: RunRecord) -> str:
         return f"{record.status}: {record.reason}" if record.reason else record.status
     for name in ("loss", "n_params", "n_units", "flops"):
         value = getattr(record, name)
-        if value is None or not math.isfinite(value) or value <= 0:
+        if value is None or not _LEAST <= value <= _LARGEST:
             return f"{name} is {value}; a positive number is needed"
     return ""
 

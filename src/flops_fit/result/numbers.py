@@ -29,8 +29,13 @@ def loss(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Format a ratio to three digits at most, e.g. 20.4."""
-    return f"{value:.3g}"
+    """Format a ratio to three digits, e.g. 20.4 or 18.0; thousands in full."""
+    return f"{value:#.3g}".rstrip(".") if value < 999.5 else f"{value:,.0f}"
+
+
+def times(value: float) -> str:
+    """Format how many times larger something is, e.g. 10 or 2.5."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def count_range(interval: Interval) -> str:

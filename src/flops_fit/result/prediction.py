@@ -114,14 +114,14 @@ def _caveats(law: ScalingLaw, flops: float, optimum: Optimum | None) -> tuple[st
     if flops > high * 1.001:
         caveats.append(_beyond(flops / high))
     if flops < low * 0.999:
-        caveats.append(f"{numbers.ratio(low / flops)} times below the smallest budget trained.")
+        caveats.append(f"{numbers.times(low / flops)} times below the smallest budget trained.")
     if optimum is not None:
         caveats += _doubts_about_size(law, optimum)
     return tuple(caveats)
 
 
 def _beyond(times: float) -> str:
-    where = f"{numbers.ratio(times)} times the largest budget trained"
+    where = f"{numbers.times(times)} times the largest budget trained"
     if times <= 10:
         return f"Extrapolated: {where}."
     return (
@@ -135,8 +135,8 @@ def _doubts_about_size(law: ScalingLaw, optimum: Optimum) -> list[str]:
     doubts = []
     largest, interval = float(law.points.n_params.max()), optimum.n_params.interval
     if optimum.n_params.value > largest * 1.001:
-        times = numbers.ratio(optimum.n_params.value / largest)
-        doubts.append(f"N* is {times} times the largest model trained ({numbers.count(largest)}).")
+        larger = numbers.times(optimum.n_params.value / largest)
+        doubts.append(f"N* is {larger} times the largest model trained ({numbers.count(largest)}).")
     if interval.high > 4 * interval.low:
-        doubts.append(f"N* is known only within a factor {numbers.ratio(interval.high / interval.low)}.")
+        doubts.append(f"N* is known only within a factor {numbers.times(interval.high / interval.low)}.")
     return doubts

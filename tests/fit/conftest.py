@@ -1,0 +1,86 @@
+"""Runs to fit: simulated with known answers, and public tables where they lie beside the checkout."""
+
+import csv
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from flops_fit.runs import RunRecord, read_table
+
+EPOCH = (1.8172, 482.01, 2085.43, 0.3478, 0.3658)
+"""E, A, B, alpha, beta of Besiroglu et al. 2024, arXiv:2404.10102."""
+
+
+@pytest.fixture(scope="session")
+def public_runs(real_data, tmp_path_factory) -> Callable[..., tuple[RunRecord, ...]]:
+    """Read one public table, or those of its rows where the columns named hold the values given."""
+
+    def read(name: str, **where: str) -> tuple[RunRecord, ...]:
+        path = real_data / f"{name}.csv"
+        if not where:
+            return read_table(path)
+        chosen = tmp_path_factory.mktemp("tables") / path.name
+        with path.open(newline="") as source, chosen.open("w", newline="") as target:
+            reader = csv.DictReader(source)
+            writer = csv.DictWriter(target, reader.fieldnames)
+            writer.writeheader()
+            writer.writerows(row for row in reader if all(row[k] == v for k, v in where.items()))
+        return read_table(chosen)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def chinchilla_runs() -> Callable[..., tuple[RunRecord, ...]]:
+    """Simulate an IsoFLOP sweep on E + A/N^alpha + B/D^beta, sizes centred on the optimum of each budget."""
+
+    def simulate(
+        *,
+        theta: tuple[float, ...] = EPOCH,
+        budgets: np.ndarray | None = None,
+        n_sizes: int = 9,
+        window: float = 8.0,
+        noise: float = 0.0,
+        seed: int = 0,
+        named: bool = True,
+        shift: float = 1.0,
+    ) -> tuple[RunRecord, ...]:
+        E, A, B, alpha, beta = theta
+        rng = np.random.default_rng(seed)
+        records = []
+        for flops in np.geomspace(1e17, 1e19, 7) if budgets is None else budgets:
+            best = ((alpha * A) / (beta * B)) ** (1 / (alpha + beta)) * (flops / 6) ** (beta / (alpha + beta))
+            for n in shift * best * np.geomspace(1 / window, window, n_sizes):
+                d = flops / (6 * n)
+                loss = (E + A * n**-alpha + B * d**-beta) * np.exp(noise * rng.normal())
+                records.append(run(len(records), n, d, flops, loss, flops if named else None))
+        return tuple(records)
+
+    def run(i: int, n: float, d: float, flops: float, loss: float, budget: float | None) -> RunRecord:
+        return RunRecord(
+            run_id=f"run {i:03}",
+            budget=None if budget is None else float(budget),
+            size=f"size {n:.3g}",
+            seed=0,
+            n_params=float(n),
+            n_params_nonembedding=None,
+            n_units=float(d),
+            flops=float(flops),
+            flops_6nd=float(flops),
+            loss=float(loss),
+            origin="trained",
+        )
+
+    return simulate
+
+
+@pytest.fixture(scope="session")
+def true_optimum() -> Callable[..., float]:
+    """N* of E + A/N^alpha + B/D^beta for C = 6·N·D (Hoffmann et al. 2022, equation 4)."""
+
+    def optimum(flops: float, theta: tuple[float, ...] = EPOCH) -> float:
+        _, A, B, alpha, beta = theta
+        return ((alpha * A) / (beta * B)) ** (1 / (alpha + beta)) * (flops / 6) ** (beta / (alpha + beta))
+
+    return optimum

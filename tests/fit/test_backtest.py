@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flops_fit.fit.backtest import Calibration, calibrate, local_vertex
+from flops_fit.fit.budgets import Budget, budgets_of
+from flops_fit.fit.points import points_of
+from flops_fit.fit.trend import LogEstimate
+
+
+def budget_of(log_loss):
+    log_n = np.linspace(-1, 1, len(log_loss))
+    return Budget(log_flops=40.0, log_n=log_n, log_loss=np.array(log_loss), excess=np.zeros(len(log_loss)))
+
+
+def test_intervals_are_those_of_students_t_on_the_log_scale():
+    interval = Calibration(factor=1.5, dof=10.0).interval(LogEstimate(mean=2.0, variance=0.04))
+    assert np.log([interval.low, interval.high]) == pytest.approx(2 + np.array([-1, 1]) * 2.228139 * 1.5 * 0.2)
+
+
+def test_four_budgets_or_fewer_leave_the_calibration_to_the_prior(chinchilla_runs):
+    budgets = budgets_of(points_of(chinchilla_runs(budgets=np.geomspace(1e17, 1e18, 4))))
+    sizes, losses = calibrate(budgets)
+    assert (sizes.factor, sizes.dof) == (1.0, 10.0)
+    assert (losses.factor, losses.dof) == (pytest.approx(0.8), 10.0)
+
+
+def test_a_sweep_that_keeps_to_its_trend_earns_narrower_intervals_than_an_erratic_one(chinchilla_runs):
+    calm = calibrate(budgets_of(points_of(chinchilla_runs())))
+    jumps = [run if i // 9 % 2 else replace(run, loss=run.loss * 1.04) for i, run in enumerate(chinchilla_runs())]
+    erratic = calibrate(budgets_of(points_of(jumps)))
+    assert calm[0].factor < 1.0
+    assert erratic[1].factor > 1.2 * calm[1].factor
+
+
+def test_a_plain_parabola_finds_the_vertex_of_a_budget():
+    assert local_vertex(budget_of((np.linspace(-1, 1, 9) - 0.2) ** 2)) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    "log_loss", [np.linspace(1, 0, 9), -(np.linspace(-1, 1, 9) ** 2), [0.2, 0.1, 0.3]], ids=["edge", "hill", "three"]
+)
+def test_a_budget_without_a_minimum_inside_has_no_local_vertex(log_loss):
+    assert local_vertex(budget_of(log_loss)) is None

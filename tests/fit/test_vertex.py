@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from flops_fit.fit.budgets import budgets_of
+from flops_fit.fit.points import points_of
+from flops_fit.fit.vertex import curvature_at, locate_vertices
+
+
+def vertices_of(runs):
+    return locate_vertices(budgets_of(points_of(runs)), window=0.9)
+
+
+def test_noise_free_budgets_put_their_vertices_at_the_true_optimum(chinchilla_runs, true_optimum):
+    vertices = vertices_of(chinchilla_runs())
+    truth = [true_optimum(flops) for flops in np.exp(vertices.log_flops)]
+    assert np.exp(vertices.log_n) == pytest.approx(truth, rel=0.02)
+    assert not any(vertices.at_edge)
+    assert not any(vertices.flat)
+
+
+def test_a_minimum_beyond_the_sizes_is_flagged_and_given_a_large_variance(chinchilla_runs):
+    inside, outside = vertices_of(chinchilla_runs()), vertices_of(chinchilla_runs(shift=20.0))
+    assert all(outside.at_edge)
+    assert (outside.log_n_var > 10 * inside.log_n_var).all()
+
+
+def test_scatter_is_pooled_over_budgets(chinchilla_runs):
+    assert vertices_of(chinchilla_runs(noise=0.005, n_sizes=15)).noise == pytest.approx(0.005, rel=0.35)
+
+
+def test_the_valley_gets_flatter_or_stays_with_compute_as_the_runs_have_it(chinchilla_runs):
+    vertices = vertices_of(chinchilla_runs())
+    at_top, at_bottom = curvature_at(vertices.log_curvature, np.array([0.0, np.log(1e17 / 1e19)]))
+    assert 0 < at_top < at_bottom
+    assert at_top == pytest.approx(0.03, rel=0.5)

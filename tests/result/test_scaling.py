@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+
+from flops_fit.errors import FitError, StoreError
+from flops_fit.result import ScalingResult, load
+
+
+def test_a_prediction_spends_the_budget(fitted):
+    prediction = ScalingResult(fitted).predict(1e18)
+    assert 6 * prediction.n_params * prediction.n_units == pytest.approx(1e18)
+    assert prediction.extrapolation == pytest.approx(10)
+
+
+def test_every_interval_holds_its_number_and_the_near_optimal_sizes_hold_the_optimum(fitted):
+    result = ScalingResult(fitted)
+    for flops in np.geomspace(1e15, 1e19, 9):
+        p = result.predict(float(flops))
+        assert p.n_params in p.n_params_interval
+        assert p.n_units in p.n_units_interval
+        assert p.loss in p.loss_interval
+        assert p.n_params in p.near_optimal_n
+
+
+def test_near_optimal_sizes_cost_one_percent(known_law):
+    near = ScalingResult(known_law).predict(1e16).near_optimal_n
+    half = np.sqrt(np.log(1.01) / 0.03)  # the valley is 0.03·u² high
+    assert np.log([near.low, near.high]) == pytest.approx(np.log(10**6.5) + half * np.array([-1, 1]), abs=0.01)
+
+
+def test_extrapolation_is_said_and_beyond_a_thousandfold_refused(known_law):
+    result = ScalingResult(known_law)
+    assert result.predict(5e16).caveats == ()
+    assert result.predict(1e18).caveats == ("Extrapolated: 10 times the largest budget trained.",)
+    assert result.predict(5e18).caveats[0].startswith("FAR EXTRAPOLATION: 50 times the largest budget trained")
+    with pytest.raises(FitError, match=r"1e\+21 FLOPs is 1e\+04 times the largest budget trained") as caught:
+        result.predict(1e21)
+    assert caught.value.code == "far-extrapolation"
+    assert result.predict(1e21, accept_unreliable=True).caveats[0].startswith("NOT SUPPORTED: 10,000 times")
+
+
+def test_budgets_below_those_trained_are_said(known_law):
+    assert ScalingResult(known_law).predict(1e14).caveats == ("10 times below the smallest budget trained.",)
+
+
+def test_an_unreliable_law_answers_only_when_told_to(bad_law):
+    result = ScalingResult(bad_law)
+    assert result.status == "unreliable"
+    with pytest.raises(FitError, match="unreliable: The best size lies beyond the sizes trained") as caught:
+        result.predict(1e16)
+    assert caught.value.code == "unreliable-fit"
+    with pytest.raises(FitError, match="unreliable"):
+        result.loss_at(n_params=1e6, n_units=1e9)
+    assert result.predict(1e16, accept_unreliable=True).caveats == (
+        "The best size lies beyond the sizes trained.",
+        "4 budgets are few.",
+    )
+
+
+@pytest.mark.parametrize("flops", [0, -1e18, float("nan"), float("inf"), "1e18"])
+def test_a_budget_that_is_no_positive_number_is_refused(known_law, flops):
+    result = ScalingResult(known_law)
+    with pytest.raises(FitError, match="flops must be a positive number"):
+        result.predict(flops)
+    with pytest.raises(FitError, match="flops must be a positive number"):
+        result.chinchilla_table([1e16, flops])
+
+
+def test_loss_anywhere_agrees_with_the_optimum_and_is_higher_elsewhere(fitted):
+    result = ScalingResult(fitted)
+    best = result.predict(1e17)
+    there = result.loss_at(n_params=best.n_params, n_units=best.n_units)
+    smaller = result.loss_at(n_params=best.n_params / 4, n_units=best.n_units * 4)
+    assert there.loss == pytest.approx(best.loss, rel=2e-3)
+    assert smaller.loss > there.loss
+    assert smaller.flops == pytest.approx(1e17)
+    assert smaller.loss in smaller.loss_interval
+
+
+def test_a_prediction_reads_like_this(known_law):
+    assert str(ScalingResult(known_law).predict(1e18)) == (
+        "At 1.00e+18 FLOPs (95% intervals):\n"
+        "  N  31.6M parameters, 22.0M to 45.5M; within 1% of the least loss: 17.8M to 56.2M\n"
+        "  D  5.27B tokens, 3.66B to 7.59B\n"
+        "  L  2.752, 2.724 to 2.779\n"
+        "  note: Extrapolated: 10 times the largest budget trained."
+    )
+
+
+@pytest.mark.parametrize("where", ["law.json", "deep/er/mine.json", "folder"])
+def test_a_saved_law_answers_the_same(fitted, tmp_path, where):
+    written = ScalingResult(fitted).save(tmp_path / where)
+    for source in (written, written.parent) if written.name == "law.json" else (written,):
+        again = load(source)
+        assert again.law.to_json() == fitted.to_json()
+        assert again.predict(1e18) == ScalingResult(fitted).predict(1e18)
+        assert again.chinchilla_table() == ScalingResult(fitted).chinchilla_table()
+
+
+def test_a_law_that_is_not_there_or_no_law_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="no law to read at"):
+        load(tmp_path)
+    (tmp_path / "law.json").write_text("{}")
+    with pytest.raises(FitError, match="no scaling law"):
+        load(tmp_path)
+
+
+def test_the_table_without_budgets_covers_those_trained_and_ten_times_the_largest(fitted):
+    budgets = ScalingResult(fitted).budgets_of_interest()
+    assert budgets == pytest.approx([*np.geomspace(1e15, 1e17, 7), 1e18])
+
+
+def test_the_summary_is_json_with_every_number_and_finding(fitted):
+    summary = json.loads(json.dumps(ScalingResult(fitted).summary()))
+    assert summary["status"] == "ok"
+    assert len(summary["predictions"]) == 8
+    assert summary["predictions"][0]["n_params_interval"].keys() == {"low", "high", "level"}
+    assert [f["code"] for f in summary["findings"]] == [f.code for f in fitted.findings]
+
+
+def test_the_description_explains_every_finding(fitted, bad_law):
+    text = ScalingResult(bad_law).describe()
+    assert text.startswith("SIMULATED losses")
+    assert "error x: The best size lies beyond the sizes trained.\n  train more" in text
+    assert "Second opinion, 'chinchilla'" in ScalingResult(fitted).describe()

@@ -1,0 +1,163 @@
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flops_fit.errors import TableError
+from flops_fit.runs import RunRecord, read_table, write_table
+
+positive = st.floats(1e-300, 1e300)
+numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+counts = st.none() | st.integers(0, 10**12)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+statuses = st.sampled_from(["completed", "diverged", "failed"])
+
+
+@st.composite
+def records(draw):
+    status = draw(statuses)
+    return RunRecord(
+        run_id=draw(words.filter(bool)),
+        budget=draw(st.none() | positive),
+        size=draw(words),
+        seed=draw(st.integers(-(2**31), 2**31)),
+        n_params=draw(positive),
+        n_params_nonembedding=draw(numbers),
+        n_units=draw(positive),
+        flops=draw(positive),
+        flops_6nd=draw(positive),
+        loss=draw(positive if status == "completed" else st.none()),
+        status=status,
+        reason=draw(words),
+        wall_s=draw(numbers),
+        origin=draw(st.sampled_from(["trained", "simulated", "imported"])),
+        n_units_planned=draw(numbers),
+        n_steps=draw(counts),
+        batch_size=draw(counts),
+        lr=draw(numbers),
+        plan_id=draw(words),
+    )
+
+
+@given(st.lists(records(), min_size=1, max_size=5))
+def test_runs_written_are_read_back_exactly(tmp_path_factory, runs):
+    path = tmp_path_factory.mktemp("round-trip") / "runs.csv"
+    write_table(runs, path)
+    assert read_table(path) == tuple(runs)
+
+
+def test_columns_stand_in_the_documented_order(tmp_path):
+    write_table([], tmp_path / "runs.csv")
+    header = (tmp_path / "runs.csv").read_text().strip().split(",")
+    documented = "run_id,budget,size,seed,n_params,n_params_nonembedding,n_units,flops,flops_6nd,loss,status,reason,wall_s"
+    assert header[:13] == documented.split(",")
+    assert sorted(header) == sorted(f.name for f in fields(RunRecord))
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write lines as a CSV file and return its path."""
+
+    def write(*lines: str):
+        path = tmp_path / "runs.csv"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_three_columns_are_enough_and_compute_is_then_6nd(table):
+    (run,) = read_table(table("N,D,loss", "1e6,2e7,3.5"))
+    assert (run.n_params, run.n_units, run.loss, run.flops) == (1e6, 2e7, 3.5, 1.2e14)
+    assert (run.run_id, run.origin, run.budget, run.seed) == ("line 2", "imported", None, 0)
+
+
+def test_compute_seed_and_budget_are_used_where_they_are_there(table):
+    (run,) = read_table(table("N,D,loss,C,seed,group", "1e6,2e7,3.5,1.3e14,7,1e14"))
+    assert (run.flops, run.flops_6nd, run.seed, run.budget) == (1.3e14, 1.2e14, 7, 1e14)
+
+
+def test_a_group_that_holds_text_names_no_budget(table):
+    (first, second) = read_table(table("N,D,loss,group", "1e6,2e7,3.5,ResNet", "1e6,4e7,3.4,1e15"))
+    assert (first.budget, second.budget) == (None, None)
+
+
+def test_other_column_names_are_mapped(table):
+    path = table("params,tokens,val_loss", "1e6,2e7,3.5")
+    (run,) = read_table(path, columns={"N": "params", "n_units": "tokens", "loss": "val_loss"})
+    assert (run.n_params, run.n_units, run.loss) == (1e6, 2e7, 3.5)
+
+
+def test_a_byte_order_mark_blank_lines_and_capitals_do_no_harm(table):
+    (run,) = read_table(table("\ufeffn,d,LOSS", "", "1e6,2e7,3.5", ""))
+    assert run.loss == 3.5
+
+
+def test_a_simulated_table_stays_simulated(tmp_path, table):
+    (run,) = read_table(table("N,D,loss", "1e6,2e7,3.5"))
+    write_table([replace(run, origin="simulated")], tmp_path / "again.csv")
+    assert read_table(tmp_path / "again.csv")[0].origin == "simulated"
+
+
+def test_missing_columns_are_named_with_what_was_found_and_a_fix_to_paste(table):
+    with pytest.raises(TableError) as caught:
+        read_table(table("params,tokens,final_loss", "1e6,2e7,3.5"))
+    path = caught.value.problem.split(":")[0]
+    assert str(caught.value) == (
+        f"{path}: no column for N (n_params), D (n_units), loss (loss); the table has params, tokens, final_loss.\n"
+        "  fix: --columns N=params,D=tokens,loss=final_loss\n"
+        "  see: docs/reference/errors.md#missing-column"
+    )
+
+
+def test_every_problem_of_a_table_is_in_one_error_with_its_lines(table):
+    path = table("N,D,loss,seed", "1e6,2e7,nan,0", "-1,2e7,3.5,x", "1e6,2e7", "1e6,2e7,oops,0", "1e6,0,,1")
+    with pytest.raises(TableError) as caught:
+        read_table(path)
+    assert caught.value.problem.splitlines()[1:] == [
+        "  1. the header has 4 cells, but line 4 has 2",
+        "  2. column 'N' must hold positive numbers; found line 3: -1",
+        "  3. column 'D' must hold positive numbers; found line 6: 0",
+        "  4. column 'loss' must hold positive numbers; found line 2: nan, line 5: oops, line 6: nothing",
+        "  5. column 'seed' must hold whole numbers; found line 3: x",
+    ]
+
+
+def test_many_bad_lines_are_counted_not_listed(table):
+    with pytest.raises(TableError, match=r"line 6: x and 5 more\."):
+        read_table(table("N,D,loss", *["x,1,1"] * 10))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message", "fix"),
+    [
+        ({"N": "parms"}, "N is said to be 'parms', but the table has params, tokens, loss", "--columns N=params"),
+        ({"M": "params"}, "columns: 'M' is none of", "leave out M=params"),
+        ({"n_param": "params"}, "columns: 'n_param' is none of", "--columns n_params=params"),
+    ],
+)
+def test_a_wrong_mapping_is_put_right(table, columns, message, fix):
+    with pytest.raises(TableError, match=message) as caught:
+        read_table(table("params,tokens,loss", "1e6,2e7,3.5"), columns=columns)
+    assert fix in caught.value.fix
+
+
+def test_a_diverged_run_needs_no_loss_but_a_completed_one_does(table):
+    assert read_table(table("N,D,loss,status", "1e6,2e7,,diverged"))[0].loss is None
+    with pytest.raises(TableError, match="line 2: nothing"):
+        read_table(table("N,D,loss,status", "1e6,2e7,,completed"))
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path, table):
+    with pytest.raises(TableError, match=r"nowhere\.csv cannot be read: No such file"):
+        read_table(tmp_path / "nowhere.csv")
+    with pytest.raises(TableError, match="cannot be read: Is a directory"):
+        read_table(tmp_path)
+    with pytest.raises(TableError, match="it is empty"):
+        read_table(table(""))
+    with pytest.raises(TableError, match="a header but no rows"):
+        read_table(table("N,D,loss"))
+    (tmp_path / "runs.parquet").write_bytes(b"PAR1\xff\xfe\x00")
+    with pytest.raises(TableError, match="no CSV file"):
+        read_table(tmp_path / "runs.parquet")
