@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,20 @@ def find_optimal(
     fit: FitForm | Mapping[str, Any] | str = "auto",
     output_dir: str | Path = "flops-fit-out",
     allow_thin_sweep: bool = False,
-    report: Callable[[Progress], None] | None = None,
+    quiet: bool = False,
 ) -> ScalingResult:
     """Train an IsoFLOP sweep and answer how big a model to train, on how much data, to what loss.
 
     Give either `spec` (a file, a mapping or a SweepSpec) or your own objects; the other arguments are those
-    of `flops_fit.config.adapt`. What is finished already is not trained again.
+    of `flops_fit.config.adapt`. What is finished already is not trained again. Progress goes to standard
+    error; with `quiet`, only the runs that have no loss do.
 
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
+    from flops_fit.engine import console_reporter
+
+    report = console_reporter(sys.stderr, quiet=quiet)
     if spec is not None:
         if model_cls is not None or dataset is not None or loss_fn is not None:
             raise _two_sources()
