@@ -13,6 +13,7 @@ import pytest
 from flops_fit.engine import run_sweep
 from flops_fit.runs import RunStore
 
+# Without `if __name__ == "__main__"`, as users write it: workers must not run it again.
 SWEEP = """
 import pickle, sys
 from pathlib import Path
@@ -30,19 +31,20 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="re
 def start(plan, spec, path):
     job = path.with_suffix(".pickle")
     job.write_bytes(pickle.dumps((plan, spec)))
-    command = [sys.executable, "-c", SWEEP, str(Path(__file__).parent), str(job), str(path)]
+    script = path.with_suffix(".py")
+    script.write_text(SWEEP)
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(job), str(path)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def kill_after(process, n_done):
-    """SIGKILL the sweep once it has reported `n_done` runs; return the processes that it had started."""
-    while int(process.stdout.readline()) < n_done:
-        pass
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+def children_of(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def kill(process):
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    return [int(child) for child in children]
 
 
 def results(path):
@@ -51,28 +53,38 @@ def results(path):
 
 
 def test_a_killed_sweep_goes_on_to_the_same_end(make_spec, plan_of, store, tmp_path):
-    spec = make_spec()
-    plan = plan_of(spec)
-    run_sweep(plan, spec, store)
-    killed = tmp_path / "killed.sqlite"
-    kill_after(start(plan, spec, killed), 3)
+    """Killed with two workers, taken up by one process: the same rows as one process from the start."""
+    spec, side_by_side = make_spec(), make_spec(training={"batch_size": 16, "workers": 2})
+    plan, killed = plan_of(spec), tmp_path / "killed.sqlite"
+    process = start(plan, side_by_side, killed)
+    while int(process.stdout.readline()) < 3:
+        pass
+    kill(process)
     kept = results(killed)
     assert 3 <= len(kept) < len(plan.runs)
+    assert {status for _, status, _, _ in kept} == {"completed"}
     with RunStore(killed) as again:
         assert run_sweep(plan, spec, again).skipped == len(kept)
+    run_sweep(plan, spec, store)
     assert results(killed) == results(store.path)
 
 
-def test_workers_end_when_their_parent_is_killed(make_spec, plan_of, tmp_path):
-    spec = make_spec(training={"batch_size": 16, "workers": 2}, seeds=tuple(range(20)))
-    path = tmp_path / "killed.sqlite"
-    children = kill_after(start(plan_of(spec), spec, path), 2)
-    assert len(children) >= 2
-    deadline = time.monotonic() + 20
-    while (alive := [pid for pid in children if is_running(pid)]) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert alive == []
-    assert len(results(path)) >= 2
+def test_workers_in_the_middle_of_a_run_end_when_their_parent_is_killed(make_spec, plan_of, tmp_path):
+    """Each run would take hours."""
+    design = {"sizes_per_budget": 3, "units_per_param": 1e9, "window": 4.0}
+    spec = make_spec(training={"batch_size": 16, "workers": 2}, budgets=(1e13, 2e13), design=design)
+    process = start(plan_of(spec), spec, tmp_path / "killed.sqlite")
+    assert wait_until(lambda: len(children_of(process)) >= 3)  # two workers and multiprocessing's tracker
+    children = children_of(process)
+    kill(process)
+    assert wait_until(lambda: not any(is_running(pid) for pid in children))
+
+
+def wait_until(condition, *, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return met
 
 
 def is_running(pid):

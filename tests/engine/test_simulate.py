@@ -21,7 +21,7 @@ def test_without_noise_losses_are_the_surface(make_spec, plan_of, store):
 
 
 def test_noise_has_the_stated_size(make_spec, plan_of, store):
-    plan = plan_of(make_spec(seeds=tuple(range(40))))
+    plan = plan_of(make_spec(seeds=tuple(range(10))))
     simulate_sweep(plan, store, noise=0.01)
     e, a, b, alpha, beta = BESIROGLU
     errors = [r.loss - e - a / r.n_params**alpha - b / r.n_units**beta for r in store.read()]

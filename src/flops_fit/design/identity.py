@@ -12,7 +12,7 @@ SPEED_ONLY = {"workers", "eval_batch_size"}
 """Training settings that change how fast a run is, not what comes out of it."""
 
 
-def content_hash(content: Any) -> str:  # noqa: ANN401 - any JSON value
+def content_hash(content: Any) -> str:
     """Return 16 hex digits that change whenever the JSON value `content` does."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

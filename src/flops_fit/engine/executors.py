@@ -77,9 +77,9 @@ def _obstacle(spec: SweepSpec) -> str:
 
 
 def _has_gpu() -> bool:
-    from accelerate import PartialState
+    from accelerate import Accelerator
 
-    return bool(PartialState().device.type != "cpu")
+    return bool(Accelerator().device.type != "cpu")
 
 
 def _cores() -> int:

@@ -172,9 +172,13 @@ def _next_batch(trainee: Trainee) -> Batch:
 def _on_device(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
-    if device.type == "cuda":  # from pinned memory the copy does not wait for the device
-        return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}
-    return {name: tensor.to(device) for name, tensor in batch.items()}
+    return {name: _moved(tensor, device) for name, tensor in batch.items()}
+
+
+def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    if device.type == "cuda" and tensor.is_cpu:  # from pinned memory the copy does not wait for the device
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _rows(batch: Batch) -> int:
