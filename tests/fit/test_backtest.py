@@ -16,7 +16,9 @@ def budget_of(log_loss):
 
 def test_intervals_are_those_of_students_t_on_the_log_scale():
     interval = Calibration(factor=1.5, dof=10.0).interval(LogEstimate(mean=2.0, variance=0.04))
-    assert np.log([interval.low, interval.high]) == pytest.approx(2 + np.array([-1, 1]) * 2.228139 * 1.5 * 0.2)
+    assert np.log([interval.low, interval.high]) == pytest.approx(
+        2 + np.array([-1, 1]) * 2.228139 * 1.5 * 0.2
+    )
 
 
 def test_four_budgets_or_fewer_leave_the_calibration_to_the_prior(chinchilla_runs):
@@ -28,7 +30,9 @@ def test_four_budgets_or_fewer_leave_the_calibration_to_the_prior(chinchilla_run
 
 def test_a_sweep_that_keeps_to_its_trend_earns_narrower_intervals_than_an_erratic_one(chinchilla_runs):
     calm = calibrate(budgets_of(points_of(chinchilla_runs())))
-    jumps = [run if i // 9 % 2 else replace(run, loss=run.loss * 1.04) for i, run in enumerate(chinchilla_runs())]
+    jumps = [
+        run if i // 9 % 2 else replace(run, loss=run.loss * 1.04) for i, run in enumerate(chinchilla_runs())
+    ]
     erratic = calibrate(budgets_of(points_of(jumps)))
     assert calm[0].factor < 1.0
     assert erratic[1].factor > 1.2 * calm[1].factor
@@ -39,7 +43,9 @@ def test_a_plain_parabola_finds_the_vertex_of_a_budget():
 
 
 @pytest.mark.parametrize(
-    "log_loss", [np.linspace(1, 0, 9), -(np.linspace(-1, 1, 9) ** 2), [0.2, 0.1, 0.3]], ids=["edge", "hill", "three"]
+    "log_loss",
+    [np.linspace(1, 0, 9), -(np.linspace(-1, 1, 9) ** 2), [0.2, 0.1, 0.3]],
+    ids=["edge", "hill", "three"],
 )
 def test_a_budget_without_a_minimum_inside_has_no_local_vertex(log_loss):
     assert local_vertex(budget_of(log_loss)) is None

@@ -9,7 +9,9 @@ from flops_fit.fit.counting import read_flops_per_unit
 FORM = Chinchilla()
 EPOCH = np.array([1.8172, 482.01, 2085.43, 0.3478, 0.3658])
 exponents = st.floats(0.2, 1)
-laws = st.tuples(st.floats(0, 5), st.floats(1e2, 1e4), st.floats(1e2, 1e4), exponents, exponents).map(np.array)
+laws = st.tuples(st.floats(0, 5), st.floats(1e2, 1e4), st.floats(1e2, 1e4), exponents, exponents).map(
+    np.array
+)
 
 
 def six(n_params):
@@ -21,7 +23,12 @@ def with_head(n_params):
     return 6.0 * n_params * (1 + (n_params / 1e7) ** -0.3)
 
 
-@given(theta=laws, log_flops=st.floats(15, 25), step=st.floats(1.01, 10), counter=st.sampled_from([six, with_head]))
+@given(
+    theta=laws,
+    log_flops=st.floats(15, 25),
+    step=st.floats(1.01, 10),
+    counter=st.sampled_from([six, with_head]),
+)
 def test_no_other_split_of_the_budget_is_better(theta, log_flops, step, counter):
     best = FORM.optimum(theta, 10**log_flops, counter)
     sizes = np.array([best.n_params, best.n_params / step, best.n_params * step])
@@ -55,4 +62,6 @@ def test_the_published_fit_gives_its_published_optimum():
 def test_a_counter_read_from_6nd_runs_changes_nothing():
     sizes = np.geomspace(1e6, 1e9, 8)
     counted = read_flops_per_unit(sizes, np.full(8, 1e9), 6e9 * sizes)
-    assert FORM.optimum(EPOCH, 1e21, counted).n_params == pytest.approx(FORM.optimum(EPOCH, 1e21, six).n_params)
+    assert FORM.optimum(EPOCH, 1e21, counted).n_params == pytest.approx(
+        FORM.optimum(EPOCH, 1e21, six).n_params
+    )

@@ -22,7 +22,9 @@ def test_the_curve_follows_counted_flops_within_the_sizes_and_grows_as_n_beyond(
 def test_one_miscounted_size_does_not_bend_the_curve():
     flops = 6 * SIZES * 1e9
     flops[3] *= 2
-    assert read_flops_per_unit(SIZES, np.full(8, 1e9), flops)(SIZES[3]) == pytest.approx(6 * SIZES[3], rel=1e-6)
+    assert read_flops_per_unit(SIZES, np.full(8, 1e9), flops)(SIZES[3]) == pytest.approx(
+        6 * SIZES[3], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("n_sizes", [1, 2, 3])

@@ -23,7 +23,10 @@ def test_an_interval_of_n_wider_than_a_factor_four_is_an_error(chinchilla_runs):
 
 def test_less_than_a_decade_of_compute_is_warned_of(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.001, budgets=np.geomspace(1e17, 5e17, 7)))
-    assert found(law)["short-range"].message == "Budgets span a factor 5.0 of compute; an exponent needs a decade."
+    assert (
+        found(law)["short-range"].message
+        == "Budgets span a factor 5.0 of compute; an exponent needs a decade."
+    )
 
 
 def test_budgets_that_were_inferred_are_said_to_be(chinchilla_runs):
@@ -32,7 +35,10 @@ def test_budgets_that_were_inferred_are_said_to_be(chinchilla_runs):
 
 
 def test_a_third_of_the_runs_off_their_curve_is_an_error(chinchilla_runs):
-    runs = [replace(r, loss=r.loss * (1.3 if i % 3 == 1 else 1)) for i, r in enumerate(chinchilla_runs(n_sizes=15))]
+    runs = [
+        replace(r, loss=r.loss * (1.3 if i % 3 == 1 else 1))
+        for i, r in enumerate(chinchilla_runs(n_sizes=15))
+    ]
     assert found(fit_law(runs))["many-outliers"].severity in {"warning", "error"}
 
 

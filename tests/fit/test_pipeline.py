@@ -18,7 +18,12 @@ def codes(law, *severities):
 
 def test_budgets_make_the_valley_the_headline_and_the_surface_the_second_opinion(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.003), unit="token")
-    assert (law.headline.name, law.second.name, law.status, law.unit) == ("valley", "chinchilla", "ok", "token")
+    assert (law.headline.name, law.second.name, law.status, law.unit) == (
+        "valley",
+        "chinchilla",
+        "ok",
+        "token",
+    )
 
 
 def test_runs_without_budgets_make_the_surface_the_headline(public_runs):
@@ -42,7 +47,11 @@ def test_two_budgets_leave_it_to_the_surface(chinchilla_runs):
     ("broken", "code", "message"),
     [
         (lambda runs: runs[:2], "too-few-sizes", r"2 model size\(s\)"),
-        (lambda runs: [replace(r, n_params=1e6, n_units=r.flops / 6e6) for r in runs], "too-few-sizes", "1 model size"),
+        (
+            lambda runs: [replace(r, n_params=1e6, n_units=r.flops / 6e6) for r in runs],
+            "too-few-sizes",
+            "1 model size",
+        ),
         (lambda runs: runs[:6], "too-few-runs", "6 usable runs"),
         (lambda runs: runs[:9], "one-budget", r"All runs spend about 1e\+17 FLOPs"),
         (lambda runs: [replace(r, loss=3.0) for r in runs], "constant-loss", "same loss, 3"),
@@ -56,14 +65,18 @@ def test_runs_that_cannot_determine_a_law_are_refused(chinchilla_runs, broken, c
 
 
 def test_a_fixed_ratio_of_data_to_parameters_is_refused(chinchilla_runs):
-    runs = [replace(r, n_units=20 * r.n_params, flops=120 * r.n_params**2, budget=None) for r in chinchilla_runs()]
+    runs = [
+        replace(r, n_units=20 * r.n_params, flops=120 * r.n_params**2, budget=None) for r in chinchilla_runs()
+    ]
     with pytest.raises(FitError, match="D follows from N in all runs"):
         fit_law(runs)
 
 
 def test_runs_in_which_size_does_not_matter_are_refused(chinchilla_runs):
     rng = np.random.default_rng(0)
-    runs = [replace(r, loss=5 * r.flops**-0.02 * np.exp(0.01 * rng.normal())) for r in chinchilla_runs(n_sizes=12)]
+    runs = [
+        replace(r, loss=5 * r.flops**-0.02 * np.exp(0.01 * rng.normal())) for r in chinchilla_runs(n_sizes=12)
+    ]
     with pytest.raises(FitError, match="no optimum shows"):
         fit_law(runs)
 
@@ -82,7 +95,9 @@ def test_few_budgets_and_few_sizes_are_found_out(chinchilla_runs):
 def test_the_disagreement_on_the_llama_table_is_reported(public_runs):
     law = fit_law(public_runs("llama_3"))
     (finding,) = [f for f in law.findings if f.code == "unstable"]
-    assert finding.message.startswith("UNSTABLE: at the largest budget the fit 'chinchilla' puts N* at 1.6 times")
+    assert finding.message.startswith(
+        "UNSTABLE: at the largest budget the fit 'chinchilla' puts N* at 1.6 times"
+    )
 
 
 def test_simulated_runs_mark_the_law(chinchilla_runs):
@@ -113,7 +128,9 @@ def test_units_of_parameters_and_data_leave_the_answer_where_it_is(chinchilla_ru
     scaled = [replace(r, n_params=r.n_params * of_n, n_units=r.n_units * of_d) for r in runs]
     plain, other = (fit_law(table).headline for table in (runs, scaled))
     assert other.exponent_at_top.value == pytest.approx(plain.exponent_at_top.value, abs=1e-6)
-    assert other.optimum(1e20).n_params.value == pytest.approx(plain.optimum(1e20).n_params.value * of_n, rel=1e-6)
+    assert other.optimum(1e20).n_params.value == pytest.approx(
+        plain.optimum(1e20).n_params.value * of_n, rel=1e-6
+    )
     assert other.optimum(1e20).loss.value == pytest.approx(plain.optimum(1e20).loss.value, rel=1e-8)
 
 

@@ -71,7 +71,11 @@ class FlatEstimator(Estimator):
 @pytest.fixture
 def with_flat():
     installed = registry()
-    use(Registry(offers=(*installed.offers, Offer(component="fit", kind="flat", cls=FlatEstimator, origin=None))))
+    use(
+        Registry(
+            offers=(*installed.offers, Offer(component="fit", kind="flat", cls=FlatEstimator, origin=None))
+        )
+    )
     yield
     use(None)
 

@@ -39,11 +39,11 @@ def reference(root):
 @pytest.fixture(scope="module")
 def refitted(reference):
     """Fit the reference to a table of runs."""
-    import pandas
+    import pandas as pd
 
     def fit(runs):
         columns = {"N": "n_params", "D": "n_units", "C": "flops", "loss": "loss", "group": "budget"}
-        table = pandas.DataFrame({key: [getattr(r, name) for r in runs] for key, name in columns.items()})
+        table = pd.DataFrame({key: [getattr(r, name) for r in runs] for key, name in columns.items()})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return reference.fit(table)
@@ -65,7 +65,9 @@ def test_intervals_equal_those_of_the_reference(public_runs, refitted, name, sou
             assert shown == pytest.approx(wanted, abs=0.01 * width)
 
 
-def test_a_noise_free_sweep_gives_the_true_optimum_at_trained_budgets_and_beyond(chinchilla_runs, true_optimum):
+def test_a_noise_free_sweep_gives_the_true_optimum_at_trained_budgets_and_beyond(
+    chinchilla_runs, true_optimum
+):
     law = fit_valley_law(points_of(chinchilla_runs()))
     for flops in (1e17, 1e18, 1e19, 1e20):
         optimum = law.optimum(flops)

@@ -17,19 +17,24 @@ def known(value: float, factor: float) -> Estimate:
     return Estimate(value=value, interval=Interval(value / factor, value * factor))
 
 
+_AT_TOP, _WHOLE_RANGE = known(0.5, 1.1), known(0.48, 1.05)
+
+
 @dataclass(frozen=True)
 class KnownLaw:
     """N* = 1e6·(C/1e15)^0.5 within a factor 1.2 per decade beyond 1e17, L* = 2 + 1.5·(C/1e15)^-0.1."""
 
     name: str = "known"
     flops_range: tuple[float, float] = (1e15, 1e17)
-    exponent_at_top: Estimate = known(0.5, 1.1)
-    exponent_whole_range: Estimate = known(0.48, 1.05)
+    exponent_at_top: Estimate = _AT_TOP
+    exponent_whole_range: Estimate = _WHOLE_RANGE
 
     def optimum(self, flops):
         ahead = max(0.0, np.log10(flops / 1e17))
         loss = 2 + 1.5 * (flops / 1e15) ** -0.1
-        return Optimum(n_params=known(1e6 * (flops / 1e15) ** 0.5, 1.2 ** (1 + ahead)), loss=known(loss, 1.01))
+        return Optimum(
+            n_params=known(1e6 * (flops / 1e15) ** 0.5, 1.2 ** (1 + ahead)), loss=known(loss, 1.01)
+        )
 
     def loss_at(self, n_params, n_units):
         return known(float(self.isoflop_curve(np.array([n_params]), 6 * n_params * n_units)[0]), 1.02)
@@ -80,7 +85,12 @@ def fitted(sweep) -> ScalingLaw:
 def known_law(sweep) -> ScalingLaw:
     """A law whose answers can be worked out by hand, around the runs of a real sweep."""
     return ScalingLaw(
-        unit="token", form={"kind": "known"}, points=points_of(sweep()), headline=KnownLaw(), second=None, findings=()
+        unit="token",
+        form={"kind": "known"},
+        points=points_of(sweep()),
+        headline=KnownLaw(),
+        second=None,
+        findings=(),
     )
 
 
@@ -88,7 +98,12 @@ def known_law(sweep) -> ScalingLaw:
 def bad_law(known_law) -> ScalingLaw:
     """The same with everything against it: simulated, unreliable, in doubt."""
     findings = (
-        Finding(code="x", severity="error", message="The best size lies beyond the sizes trained.", action="train more"),
+        Finding(
+            code="x",
+            severity="error",
+            message="The best size lies beyond the sizes trained.",
+            action="train more",
+        ),
         Finding(code="y", severity="warning", message="4 budgets are few.", action="add budgets"),
         Finding(code="z", severity="info", message="Compute is 6·N·D.", action="count FLOPs"),
     )

@@ -26,14 +26,18 @@ def test_every_interval_holds_its_number_and_the_near_optimal_sizes_hold_the_opt
 def test_near_optimal_sizes_cost_one_percent(known_law):
     near = ScalingResult(known_law).predict(1e16).near_optimal_n
     half = np.sqrt(np.log(1.01) / 0.03)  # the valley is 0.03·u² high
-    assert np.log([near.low, near.high]) == pytest.approx(np.log(10**6.5) + half * np.array([-1, 1]), abs=0.01)
+    assert np.log([near.low, near.high]) == pytest.approx(
+        np.log(10**6.5) + half * np.array([-1, 1]), abs=0.01
+    )
 
 
 def test_extrapolation_is_said_and_beyond_a_thousandfold_refused(known_law):
     result = ScalingResult(known_law)
     assert result.predict(5e16).caveats == ()
     assert result.predict(1e18).caveats == ("Extrapolated: 10 times the largest budget trained.",)
-    assert result.predict(5e18).caveats[0].startswith("FAR EXTRAPOLATION: 50 times the largest budget trained")
+    assert (
+        result.predict(5e18).caveats[0].startswith("FAR EXTRAPOLATION: 50 times the largest budget trained")
+    )
     with pytest.raises(FitError, match=r"1e\+21 FLOPs is 1e\+04 times the largest budget trained") as caught:
         result.predict(1e21)
     assert caught.value.code == "far-extrapolation"
@@ -83,7 +87,7 @@ def test_a_prediction_reads_like_this(known_law):
         "At 1.00e+18 FLOPs (95% intervals):\n"
         "  N  31.6M parameters, 22.0M to 45.5M; within 1% of the least loss: 17.8M to 56.2M\n"
         "  D  5.27B tokens, 3.66B to 7.59B\n"
-        "  L  2.752, 2.724 to 2.779\n"
+        "  L  2.752, 2.725 to 2.779\n"
         "  note: Extrapolated: 10 times the largest budget trained."
     )
 

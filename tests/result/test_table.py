@@ -1,5 +1,7 @@
 from flops_fit.result import ScalingResult
 
+# ruff: noqa: E501
+
 GOOD = """\
 | C (FLOPs) | N     | N, 95%         | D (tokens) | D, 95%         | D/N | L     | L, 95%         | notes |
 |-----------|-------|----------------|------------|----------------|-----|-------|----------------|-------|

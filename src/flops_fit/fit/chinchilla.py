@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
@@ -76,6 +75,7 @@ class Chinchilla(SurfaceForm):
         self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float], guess: float
     ) -> float:
         """Minimise the loss over ln N within a factor e³ of the guess."""
+        from scipy.optimize import minimize_scalar
 
         def loss(log_n: float) -> float:
             n_params = float(np.exp(log_n))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import qmc
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
@@ -43,6 +42,8 @@ class FormSurface:
 
     def start(self, loss: Floats) -> Floats:
         """Return the best of a quasi-random scan of the bounds, by absolute residuals of ln loss."""
+        from scipy.stats import qmc  # costs a second to import, and only plugins' forms need it
+
         unit = qmc.Sobol(d=len(self.form.bounds), scramble=True, rng=0).random_base2(_SCANNED)
         work = self.lower() + unit * (self.upper() - self.lower())
         misses = [np.abs(np.log(self._predict(row)) - np.log(loss)).sum() for row in self.theta(work)]

@@ -25,7 +25,7 @@ _REACH = np.linspace(-4, 4, 161)
 """e-folds of N around the optimum over which those of the draws are sought."""
 
 
-def _form_from_json(stored: Any) -> SurfaceForm:  # noqa: ANN401 - whatever the JSON holds
+def _form_from_json(stored: Any) -> SurfaceForm:
     if stored == Chinchilla().model_dump():
         return Chinchilla()
     form = registry().find("fit", str(stored["kind"])).model_validate(stored) if "kind" in stored else None

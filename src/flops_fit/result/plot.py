@@ -1,5 +1,6 @@
 """The picture of a law: IsoFLOP curves with their minima, and N*, D*, L* against C with their intervals."""
 
+import re
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import Literal
@@ -7,18 +8,20 @@ from typing import Literal
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from flops_fit.fit import BudgetMinimum, ScalingLaw
+from flops_fit.fit import BudgetMinimum, Law, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.prediction import Prediction, general_caveats, predict
 
 _LINE, _BAND, _MINIMUM, _SECOND = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
 """Colours of Okabe and Ito (2008), told apart by every kind of colour vision."""
+_ALARM = "#B00020"
 
 Answer = Literal["n_params", "n_units", "loss"]
 
@@ -32,9 +35,9 @@ def draw(law: ScalingLaw) -> Figure:
     draw_isoflop_curves(isoflop, law)
     draw_path(size, law, path, answer="n_params", label="N*, parameters")
     draw_path(data, law, path, answer="n_units", label=f"D*, {law.unit}s")
-    draw_path(loss, law, path, answer="loss", label="L*")
+    draw_path(loss, law, path, answer="loss", label=f"L*, {_loss_unit(law)}")
     size.legend(frameon=False, loc="upper left")
-    figure.suptitle(_title(law))
+    figure.suptitle(_title(law), color=_ALARM if _marks(law) else "black")
     figure.supxlabel(_caption(law), fontsize="small", x=0.02, ha="left")
     return figure
 
@@ -42,25 +45,22 @@ def draw(law: ScalingLaw) -> Figure:
 def draw_isoflop_curves(ax: Axes, law: ScalingLaw) -> Axes:
     """Draw loss over N: the runs, each budget's fitted curve, and the minimum that its runs show."""
     points = law.points
-    shades = ScalarMappable(LogNorm(*_shown(law)), colormaps["viridis_r"])
+    shades = _shades(law)
     for minimum in law.minima:
         _draw_curve(ax, law, minimum, shades)
     ax.scatter(points.n_params, points.loss, c=shades.to_rgba(points.flops), s=14, linewidths=0, zorder=2)
-    ax.scatter(
-        [m.n_params for m in law.minima],
-        [m.loss for m in law.minima],
-        marker="D",
-        s=30,
-        facecolors="none",
-        edgecolors=_MINIMUM,
-        linewidths=1.5,
-        label="minimum of a budget",
-        zorder=3,
+    if law.minima:
+        _mark_minima(ax, [m.n_params for m in law.minima], [m.loss for m in law.minima])
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="N, parameters",
+        ylabel=f"L, {_loss_unit(law)}",
+        ylim=_loss_limits(law),
     )
-    ax.set(xscale="log", yscale="log", xlabel="N, parameters", ylabel="L", title="IsoFLOP curves")
-    ax.set_ylim(*_loss_limits(law))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: numbers.count(n)))
-    _label_losses(ax)
+    ax.set_title("IsoFLOP curves" if law.minima else "Runs", fontsize="medium")
+    _label_counts(ax.xaxis)
+    _label_losses(ax.yaxis)
     ax.figure.colorbar(shades, ax=ax, label="C, FLOPs")
     return ax
 
@@ -69,45 +69,55 @@ def draw_path(ax: Axes, law: ScalingLaw, path: Sequence[Prediction], *, answer: 
     """Draw one answer against C with its interval, over the range trained (shaded) and beyond."""
     flops = [p.flops for p in path]
     ends: list[Interval] = [getattr(p, f"{answer}_interval") for p in path]
-    ax.axvspan(*law.flops_range, color="0.93", zorder=0, label="budgets trained")
-    ax.fill_between(
-        flops,
-        [e.low for e in ends],
-        [e.high for e in ends],
-        color=_BAND,
-        alpha=0.35,
-        linewidth=0,
-        label="95% interval",
-    )
-    ax.plot(flops, [getattr(p, answer) for p in path], color=_LINE, label=f"fit ({law.headline.name})")
+    low, high = [e.low for e in ends], [e.high for e in ends]
+    ax.axvspan(*law.flops_range, facecolor="0.92", edgecolor="0.8", zorder=0, label="range trained")
+    ax.fill_between(flops, low, high, color=_BAND, alpha=0.35, linewidth=0, label="95% interval")
+    ax.plot(flops, [getattr(p, answer) for p in path], color=_LINE, label=f"fit: {law.headline.name}")
+    if law.second is not None:
+        _draw_second_opinion(ax, law, law.second, answer)
     if law.minima:
-        seen = [_shown_by(law, m)[answer] for m in law.minima]
-        ax.scatter(
-            [m.flops for m in law.minima],
-            seen,
-            marker="D",
-            s=30,
-            facecolors="none",
-            edgecolors=_MINIMUM,
-            linewidths=1.5,
-            label="minimum of a budget",
-            zorder=3,
-        )
+        _mark_minima(ax, [m.flops for m in law.minima], [_shown_by(law, m)[answer] for m in law.minima])
     ax.set(xscale="log", yscale="log", xlabel="C, FLOPs", ylabel=label)
     if answer == "loss":
-        _label_losses(ax)
+        _label_losses(ax.yaxis)
     else:
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.count(value)))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        _label_counts(ax.yaxis)
     return ax
 
 
 def _draw_curve(ax: Axes, law: ScalingLaw, minimum: BudgetMinimum, shades: ScalarMappable) -> None:
-    of_budget = np.isclose(law.points.budget, minimum.flops, rtol=0.3)
-    sizes = law.points.n_params[of_budget]
+    sizes = law.points.n_params[np.isclose(law.points.budget, minimum.flops, rtol=0.3)]
     grid = np.geomspace(sizes.min(), sizes.max(), 80)
-    curve = law.headline.isoflop_curve(grid, minimum.flops)
-    ax.plot(grid, curve, color=shades.to_rgba(np.array([minimum.flops]))[0], linewidth=1, zorder=1)
+    shade = shades.to_rgba(np.array([minimum.flops]))[0]
+    ax.plot(grid, law.headline.isoflop_curve(grid, minimum.flops), color=shade, linewidth=1, zorder=1)
+
+
+def _draw_second_opinion(ax: Axes, law: ScalingLaw, second: Law, answer: Answer) -> None:
+    flops = np.geomspace(law.flops_range[0], 10 * law.flops_range[1], 12)
+    optima = [second.optimum(float(c)) for c in flops]
+    sizes = np.array([o.n_params.value for o in optima])
+    values = {
+        "n_params": sizes,
+        "n_units": flops / law.points.flops_per_unit.at(sizes),
+        "loss": np.array([o.loss.value for o in optima]),
+    }
+    label = f"second opinion: {second.name}"
+    ax.plot(flops, values[answer], color=_SECOND, linestyle="--", linewidth=1.2, label=label)
+
+
+def _mark_minima(ax: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    ax.plot(
+        x,
+        y,
+        linestyle="none",
+        marker="D",
+        markersize=5,
+        markerfacecolor="white",
+        markeredgecolor=_MINIMUM,
+        markeredgewidth=1.4,
+        zorder=3,
+        label="minimum of a budget",
+    )
 
 
 def _shown_by(law: ScalingLaw, minimum: BudgetMinimum) -> dict[Answer, float]:
@@ -115,9 +125,11 @@ def _shown_by(law: ScalingLaw, minimum: BudgetMinimum) -> dict[Answer, float]:
     return {"n_params": minimum.n_params, "n_units": n_units, "loss": minimum.loss}
 
 
-def _shown(law: ScalingLaw) -> tuple[float, float]:
+def _shades(law: ScalingLaw) -> ScalarMappable:
+    """Shade runs by compute, dark for much; the palest third of the map would vanish on white."""
     low, high = law.flops_range
-    return low / 1.05, high * 1.05
+    shades = LinearSegmentedColormap.from_list("compute", colormaps["viridis_r"](np.linspace(0.12, 1, 64)))
+    return ScalarMappable(LogNorm(low / 1.05, high * 1.05), shades)
 
 
 def _loss_limits(law: ScalingLaw) -> tuple[float, float]:
@@ -126,18 +138,39 @@ def _loss_limits(law: ScalingLaw) -> tuple[float, float]:
     return least * 0.98, typical * 1.05
 
 
-def _label_losses(ax: Axes) -> None:
-    formatter = FuncFormatter(lambda value, _: f"{value:.3g}")
-    ax.yaxis.set_major_formatter(formatter)
-    ax.yaxis.set_minor_formatter(formatter)
-    ax.tick_params(axis="y", which="minor", labelsize="small")
+def _label_counts(axis: Axis) -> None:
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: numbers.times(value) if value < 1 else _short(value))
+    )
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float) -> str:
+    """Write 10M instead of 10.0M at a tick."""
+    return re.sub(r"\.0+(?=[KMBT]$)", "", numbers.count(value))
+
+
+def _label_losses(axis: Axis) -> None:
+    """Put a handful of round numbers on a logarithmic axis that may span less than a factor of two."""
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def _loss_unit(law: ScalingLaw) -> str:
+    """Name the unit of the loss, which only our own runs declare."""
+    return "unit of the table" if "imported" in law.points.origins else f"nats per {law.unit}"
+
+
+def _marks(law: ScalingLaw) -> list[str]:
+    simulated = ["SIMULATED"] if law.points.simulated else []
+    return [*simulated, "UNRELIABLE"] if law.status == "unreliable" else simulated
 
 
 def _title(law: ScalingLaw) -> str:
-    marks = ["SIMULATED" if law.points.simulated else "", "UNRELIABLE" if law.status == "unreliable" else ""]
-    return " - ".join([*filter(None, marks), f"Compute-optimal training from {len(law.points)} runs"])
+    return " - ".join([*_marks(law), f"Compute-optimal training from {len(law.points)} runs"])
 
 
 def _caption(law: ScalingLaw) -> str:
-    sentences = ["Bands: 95% intervals for what a new sweep would show.", *general_caveats(law)]
+    sentences = ["Bands: 95% intervals.", *general_caveats(law)]
     return "\n".join(line for sentence in sentences for line in wrap(sentence, 150))

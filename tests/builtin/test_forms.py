@@ -1,0 +1,52 @@
+import pytest
+
+from flops_fit.builtin.forms import FORMS, Auto, Valley
+from flops_fit.components import Estimator, SurfaceForm
+from flops_fit.errors import FitError
+from flops_fit.fit import Chinchilla
+from flops_fit.fit.points import points_of
+from flops_fit.runs import RunRecord
+
+
+def run(i, n_params, flops):
+    n_units = flops / (6 * n_params)
+    loss = 1.8 + 480 * n_params**-0.35 + 2000 * n_units**-0.37
+    return RunRecord(
+        run_id=str(i),
+        budget=flops,
+        size="",
+        seed=0,
+        n_params=n_params,
+        n_params_nonembedding=None,
+        n_units=n_units,
+        flops=flops,
+        flops_6nd=flops,
+        loss=loss,
+    )
+
+
+def points(n_budgets):
+    cells = [(1e6 * 1.6**s * 10 ** (b / 4), 1e16 * 10 ** (b / 2)) for b in range(n_budgets) for s in range(7)]
+    return points_of([run(i, *cell) for i, cell in enumerate(cells)])
+
+
+def test_the_core_offers_two_estimators_and_a_surface():
+    assert {form.model_validate({}).kind: issubclass(form, Estimator) for form in FORMS} == {
+        "auto": True,
+        "valley": True,
+        "chinchilla": False,
+    }
+    assert issubclass(Chinchilla, SurfaceForm)
+
+
+@pytest.mark.parametrize(("n_budgets", "name"), [(5, "valley"), (2, "chinchilla")])
+def test_auto_takes_the_valley_where_there_are_budgets_enough(n_budgets, name):
+    assert Auto().fit(points(n_budgets)).name == name
+
+
+def test_the_valley_refuses_two_budgets():
+    with pytest.raises(
+        FitError, match="The valley needs 3 budgets of 3 sizes each; these runs have 2"
+    ) as caught:
+        Valley().fit(points(2))
+    assert caught.value.code == "too-few-budgets"

@@ -1,0 +1,71 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from flops_fit.fit import Chinchilla, fit_law
+from flops_fit.result import ScalingResult
+
+
+@pytest.fixture(scope="module")
+def figure(fitted):
+    figure = ScalingResult(fitted).plot()
+    figure.draw_without_rendering()
+    return figure
+
+
+def test_four_panels_with_units_on_their_axes(figure):
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes]
+    assert labels == [
+        ("N, parameters", "L, nats per token"),
+        ("C, FLOPs", "N*, parameters"),
+        ("C, FLOPs", "D*, tokens"),
+        ("C, FLOPs", "L*, nats per token"),
+        ("", "C, FLOPs"),
+    ]
+
+
+def test_the_minimum_of_every_budget_and_the_trained_range_are_marked(figure, fitted):
+    entries = figure.axes[1].get_legend_handles_labels()
+    by_label = dict(zip(reversed(entries[1]), reversed(entries[0]), strict=True))
+    assert list(by_label["minimum of a budget"].get_xdata()) == [m.flops for m in fitted.minima]
+    low, high = by_label["range trained"].get_extents().get_points()[:, 0]
+    to_pixels = figure.axes[1].transData.transform
+    assert (low, high) == pytest.approx([to_pixels((c, 1e6))[0] for c in fitted.flops_range])
+    assert {"95% interval", "fit: valley", "second opinion: chinchilla"} <= by_label.keys()
+
+
+def test_every_panel_and_text_lies_inside_the_figure(figure):
+    whole = figure.bbox.padded(2)
+    for ax in figure.axes:
+        box = ax.get_tightbbox()
+        assert whole.contains(box.x0, box.y0)
+        assert whole.contains(box.x1, box.y1)
+
+
+def test_what_is_bad_about_a_law_stands_on_its_plot(bad_law):
+    figure = ScalingResult(bad_law).plot()
+    assert figure.get_suptitle().startswith("SIMULATED - UNRELIABLE - ")
+    assert figure.get_supxlabel().splitlines()[1:] == [
+        "The best size lies beyond the sizes trained.",
+        "4 budgets are few.",
+    ]
+
+
+def test_losses_of_an_imported_table_have_no_declared_unit(fitted):
+    imported = replace(fitted, points=replace(fitted.points, origins=("imported",)))
+    assert ScalingResult(imported).plot().axes[3].get_ylabel() == "L*, unit of the table"
+
+
+def test_runs_without_budgets_are_drawn_too(sweep, tmp_path):
+    runs = [replace(r, budget=None, flops=r.flops * (1 + i % 9)) for i, r in enumerate(sweep())]
+    law = fit_law(runs, Chinchilla())
+    assert not law.minima
+    ScalingResult(law).plot().savefig(tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 20_000
+
+
+def test_plotting_leaves_pyplot_alone():
+    check = "import flops_fit.result.plot, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
