@@ -10,8 +10,8 @@ from flops_fit.cli import main
 TINY = """\
 model: gpt
 data: {kind: stdlib_text, length: 32}
-budgets: {start: 2.0e+8, stop: 2.0e+9, count: 7}
-design: {sizes_per_budget: 4, window: 6, n_min: 4000, min_steps: 4}
+budgets: {start: 3.0e+8, stop: 2.1e+9, count: 7}
+design: {sizes_per_budget: 4, window: 8, n_min: 4000, min_steps: 4}
 training: {batch_size: 4, workers: 1}
 """
 
@@ -76,13 +76,15 @@ def test_plot_writes_the_file_it_names(sweep, tmp_path, capsys):
     assert (tmp_path / "law.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_export_then_fit_gives_the_same_table(sweep, tmp_path, capsys):
+def test_export_then_fit_gives_the_same_numbers(sweep, tmp_path, capsys):
     _, out, _ = sweep
-    main(["table", str(out)])
-    table = capsys.readouterr().out.strip()
+    main(["fit", str(out), "--json"])
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
     assert main(["export", str(out), "--to", str(tmp_path / "runs.csv")]) == 0
-    main(["fit", str(tmp_path / "runs.csv")])
-    assert table.splitlines()[2] in capsys.readouterr().out
+    main(["fit", str(tmp_path / "runs.csv"), "--json"])
+    again = json.loads(capsys.readouterr().out)["predictions"]
+    for name in ("flops", "n_params", "n_units", "loss"):
+        assert [p[name] for p in again] == pytest.approx([p[name] for p in predictions], rel=1e-9)
 
 
 def test_simulate_never_touches_trained_rows_and_says_so_everywhere(sweep, capsys):
@@ -99,7 +101,7 @@ def test_plan_prints_the_grid_and_trains_nothing(tmp_path, capsys):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(TINY + f"output_dir: {tmp_path / 'out'}\n")
     assert main(["plan", str(spec)]) == 0
-    assert "2.00e+08" in capsys.readouterr().out
+    assert "3e+08" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
 
@@ -127,9 +129,11 @@ def test_init_never_overwrites(tmp_path, capsys):
 def test_schema_names_every_option_of_every_plugin(capsys):
     assert main(["schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    assert {"gpt", "text_files", "tinystories", "stdlib_text"} <= set(
-        schema["properties"]["model"].get("discriminator", {}).get("mapping", {"gpt": 1})
-    ) | set(schema["properties"]["data"]["discriminator"]["mapping"])
+    by_kind = {
+        name: schema["properties"][name]["anyOf"][1]["discriminator"]["mapping"] for name in ("model", "data")
+    }
+    assert "gpt" in by_kind["model"]
+    assert {"text_files", "tinystories", "stdlib_text"} <= set(by_kind["data"])
 
 
 MISTAKES = """\

@@ -19,8 +19,13 @@ CORE_MODULES = sorted(
     for path in (ROOT / "src" / "flops_fit").rglob("*.py")
     if path.name != "__main__.py"
 )
-NEEDS_TORCH = {"flops_fit.engine.loop", "flops_fit.engine.reproducible"}
-"""Imported when the first run starts."""
+NEEDS_TORCH = {
+    "flops_fit.builtin.free_ops",
+    "flops_fit.builtin.tracing",
+    "flops_fit.engine.loop",
+    "flops_fit.engine.reproducible",
+}
+"""Imported when the first model is traced or the first run starts."""
 
 
 def run_tool(*command: str) -> None:

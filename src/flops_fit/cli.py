@@ -123,7 +123,7 @@ def _table(args: argparse.Namespace) -> int:
     from flops_fit.result import load
 
     result = load(args.law)
-    print(result.chinchilla_table(args.flops))
+    print(result.chinchilla_table(args.flops or ()))
     return _status(result)
 
 
