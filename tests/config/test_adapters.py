@@ -3,6 +3,7 @@
 import json
 import pickle
 import random
+from functools import partial
 from itertools import islice, pairwise
 
 import numpy as np
@@ -369,3 +370,10 @@ def test_errors_are_of_the_documented_kinds():
         adapted(model_cls=WithoutCount)
     with pytest.raises(DataError):
         adapted(dataset=Stream())
+
+
+def test_a_function_that_makes_models_serves_like_a_class():
+    make = partial(MLP, n_in=8)
+    assert probe(adapted(model_cls=make)).sizes
+    with pytest.raises(PluginError, match=r"partial\(width.* has no free argument 'depth'"):
+        adapted(model_cls=make, model_size_param="depth")

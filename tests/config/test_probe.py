@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from probed_parts import VOCABULARY, Family, Text, spec_of
+from probed_parts import VOCABULARY, Family, Net, Text, spec_of
 from torch import nn
 
 from flops_fit.config.probe import probe
@@ -142,3 +142,42 @@ def test_rows_of_any_type_pass():
     # Forward and the weights' gradient over 2 x 2 places; the pixels get no gradient. The head costs 6.
     assert found.sizes[0].flops_per_unit == 4 * (9 * 4) * 4 + 6 * 4 * 5
     assert math.isclose(found.sizes[0].flops_6nd_per_unit, 6 * 65)
+
+
+def test_a_model_that_cannot_be_traced_may_use_another_counter_and_says_so():
+    class Reading(Net):
+        def forward(self, batch):
+            return super().forward(batch) * (1 + float(batch["input_ids"][0, 0] < 0))
+
+    class Untraceable(Family):
+        net = Reading
+
+    (caveat,) = probe(spec_of(model=Untraceable(), flops="6nd")).caveats
+    assert "FLOPs are those of 6nd and were not traced: toy d4 cannot be counted" in caveat
+
+
+def test_a_model_without_outputs_per_row_is_said_not_to_be_probed_for_leaks():
+    class Whole(Net):
+        def forward(self, batch):
+            return super().forward(batch)[None]
+
+    class Wrapped(Family):
+        net = Whole
+
+    (caveat,) = probe(spec_of(model=Wrapped())).caveats
+    assert "its rows were not probed for leaks" in caveat
+
+
+def test_outputs_with_one_entry_per_unit_are_probed_like_rows():
+    """A flattened (rows x length, classes) output still shows a look ahead."""
+
+    class Flat(Net):
+        def hidden(self, batch):
+            return (super().hidden(batch) + 0.1 * super().hidden(batch).roll(-1, 1)).flatten(0, 1)
+
+    class Flattened(Family):
+        net = Flat
+
+    with pytest.raises(PluginError) as error:
+        probe(spec_of(model=Flattened()))
+    assert error.value.code == "not-causal"

@@ -11,7 +11,7 @@ from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction
 from flops_fit.config.load import load_spec
 from flops_fit.config.python_data import PythonData
 from flops_fit.config.python_loss import PythonLoss
-from flops_fit.config.python_model import PythonModel, no_num_params
+from flops_fit.config.python_model import PythonModel, name_of, no_num_params
 from flops_fit.config.spec import DesignSpec, SweepSpec, TrainingSpec
 from flops_fit.errors import DataError, PluginError
 from flops_fit.plugins.registry import nearest
@@ -112,7 +112,7 @@ def _takes(name: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
 
 
 def _no_size_param(model_cls: Callable[..., Any], size_param: str, free: Sequence[str]) -> PluginError:
-    name = model_cls.__name__
+    name = name_of(model_cls)
     return PluginError(
         f"{name}{inspect.signature(model_cls)} has no free argument {size_param!r} to set its size.",
         fix=f"set model_size_param to one of {', '.join(map(repr, free)) or 'its integer arguments'}, and "
@@ -131,7 +131,7 @@ def _check_kwargs(model_cls: Callable[..., Any], size_param: str, fixed: Mapping
         faults = [f"lacks {', '.join(map(repr, missing))}"] if missing else []
         faults += [f"has unknown {', '.join(map(repr, unknown))}"] if unknown else []
         raise PluginError(
-            f"model_kwargs {' and '.join(faults)} for {model_cls.__name__}{inspect.signature(model_cls)}.",
+            f"model_kwargs {' and '.join(faults)} for {name_of(model_cls)}{inspect.signature(model_cls)}.",
             fix="pass every required argument but the size, by its name"
             + "".join(_suggestion(name, list(parameters)) for name in unknown),
             code="bad-model-kwargs",
@@ -147,7 +147,7 @@ def _data(dataset: object, eval_dataset: object) -> DataSource:
     if isinstance(dataset, DataSource):
         return dataset
     rows, collate = _unloaded(dataset)
-    evaluation = None if eval_dataset is None else _unloaded(eval_dataset)[0]
+    evaluation, evaluation_collate = _unloaded(eval_dataset)
     for name, candidate in (("dataset", rows), ("eval_dataset", evaluation)):
         if candidate is not None and not (
             hasattr(candidate, "__len__") and hasattr(candidate, "__getitem__")
@@ -158,7 +158,7 @@ def _data(dataset: object, eval_dataset: object) -> DataSource:
                 fix="pass a map-style dataset; list(dataset) makes one of a short stream",
                 code="unsized-dataset",
             )
-    return PythonData(dataset=rows, evaluation=evaluation, collate=collate)
+    return PythonData(dataset=rows, evaluation=evaluation, collate=collate or evaluation_collate)
 
 
 def _unloaded(dataset: object) -> tuple[Any, Callable[..., Any] | None]:

@@ -103,7 +103,7 @@ class PythonModel(ModelFamily):
     def _check_tried(self) -> None:
         """Refuse a class that no size suits, or on whose parameters the size has no effect."""
         accepted = {value: counted.n_params for value, counted in self._counted.items() if counted.n_params}
-        name, param = self.factory.__name__, self.size_param
+        name, param = name_of(self.factory), self.size_param
         if self._refusals and (self.values or not accepted):
             tried, refusal = list(self._refusals.items())[-1]
             others = "" if self.values else f", nor with any other {param} that was tried"
@@ -145,15 +145,24 @@ def no_num_params(name: str) -> PluginError:
     )
 
 
+def name_of(factory: Callable[..., Any]) -> str:
+    """Return what messages call a class, or a function that makes models."""
+    return getattr(factory, "__name__", type(factory).__name__)
+
+
 NUM_PARAMS = "def num_params(self): return sum(p.numel() for p in self.parameters() if p.requires_grad)"
 
 
 def _n_embedding(module: nn.Module) -> int:
-    """Count the parameters of lookup tables, and of linear layers that lead back to as many classes."""
+    """Count the parameters of lookup tables and of the layer that leads back to the classes of the largest.
+
+    An assumption about models that were written without us: that layer is taken to be the last linear one
+    with as many outputs. The count is recorded beside N and decides nothing.
+    """
     from torch import nn
 
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding)]
-    rows = {table.num_embeddings for table in tables}
-    heads = [m for m in module.modules() if isinstance(m, nn.Linear) and m.out_features in rows]
-    parameters = {p for m in (*tables, *heads) for p in m.parameters() if p.requires_grad}
+    n_classes = max((table.num_embeddings for table in tables), default=0)
+    heads = [m for m in module.modules() if isinstance(m, nn.Linear) and m.out_features == n_classes]
+    parameters = {p for m in (*tables, *heads[-1:]) for p in m.parameters() if p.requires_grad}
     return sum(p.numel() for p in parameters)
