@@ -94,7 +94,7 @@ def check_coordinates(recipe, text, steps):
 
 
 def movements(recipe, width, steps, text):
-    """RMS change of the last layer's outputs and of the logits after some steps, three seeds each.
+    """RMS change of the branches and of the logits after some steps, three seeds each.
 
     The embedding's constant is 1 here: at 4 it moves most, and by its own rule less in wider models.
     """
@@ -113,7 +113,7 @@ def movements(recipe, width, steps, text):
             optimizer.step()
             if step in steps:
                 module(batches[0])
-                for name in ("blocks.1.out", "blocks.1.up", "blocks.1.down", "head"):
+                for name in ("blocks.0.out", "blocks.0.down", "blocks.1.out", "blocks.1.down", "head"):
                     moved[name, step].append(rms(outputs[name] - start[name]))
     return moved
 

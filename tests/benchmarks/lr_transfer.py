@@ -1,0 +1,209 @@
+"""Does one learning rate suit every width? Exits 1 where the optimum drifts or sharing it costs too much.
+
+Trains the product's GPT (2 layers, heads of 16) on the standard library's text at widths 16 to 128 over a
+grid of learning rates, fits a parabola to the log of the held-out loss at five rates around the best, and
+compares the optima. `--standard` adds the same network in the usual parametrisation: fan-in initialisation,
+softmax over √d_head, one Adam rate for every tensor.
+
+usage: PYTHONPATH=src python tests/benchmarks/lr_transfer.py [--device cuda] [--workers 4] [--seeds 0 1 2]
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, product
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+
+from flops_fit.builtin.losses import CrossEntropy
+from flops_fit.builtin.text import StdlibText
+from flops_fit_gpt.family import GPT
+from flops_fit_gpt.ladder import Shape
+
+ROWS, LENGTH, WARMUP = 16, 64, 0.1
+TEXT = StdlibText(length=LENGTH, eval_rows=256)
+TARGETS = {"spread_octaves": 0.8, "penalty_nats": 0.02}
+SHARED = 32
+"""The width whose optimum all widths share."""
+
+
+class Standard(GPT):
+    """The same network in the usual parametrisation."""
+
+    def build(self, size, data):
+        module = super().build(size, data)
+        torch.nn.init.normal_(module.head.weight, std=module.head.in_features**-0.5)
+        for block in module.blocks:
+            block.softmax_scale = block.d_head**-0.5
+        return module
+
+    def param_groups(self, module, lr, weight_decay):
+        return [{"params": list(module.parameters()), "lr": lr, "weight_decay": weight_decay}]
+
+
+FAMILIES = {"u-muP": GPT(), "standard": Standard()}
+GRIDS = {"u-muP": range(-3, 4), "standard": range(-11, -3)}
+"""log2 of the peak learning rates."""
+
+
+@dataclass(frozen=True)
+class Run:
+    family: str
+    width: int
+    log2_lr: int
+    seed: int
+    steps: int
+    device: str
+
+
+def train(run: Run) -> float:
+    """Return the held-out loss in nats per byte; that of a uniform guess where training diverged."""
+    torch.set_num_threads(1)
+    torch.manual_seed(run.seed)
+    family, cross_entropy = FAMILIES[run.family], CrossEntropy()
+    size = Shape(run.width, 2, run.width // 16).size(TEXT.vocabulary_size())
+    module = family.build(size, TEXT.spec()).to(run.device)
+    groups = family.param_groups(module, 2.0**run.log2_lr, 0.0)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), eps=1e-12, fused=True)
+    # Linear warm-up, then linear to zero.
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / (WARMUP * run.steps), (run.steps - step) / ((1 - WARMUP) * run.steps)),
+    )
+    for batch in moved(islice(TEXT.train_batches(ROWS, run.seed), run.steps), run.device):
+        optimizer.zero_grad()
+        cross_entropy(module(batch), batch).backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        losses = [cross_entropy(module(batch), batch) for batch in moved(TEXT.eval_batches(64), run.device)]
+    loss = torch.stack(losses).mean().item()
+    return loss if math.isfinite(loss) else math.log(TEXT.vocabulary_size())
+
+
+def moved(batches, device) -> Iterator[dict[str, torch.Tensor]]:
+    return ({name: tensor.to(device) for name, tensor in batch.items()} for batch in batches)
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The parabola through ln(loss) at five neighbouring learning rates."""
+
+    log2_lr: float
+    loss: float
+    inside: bool
+    """Whether the minimum lies among the five rates, with the best of them not at an end of the grid."""
+    parabola: np.ndarray
+
+    @classmethod
+    def of(cls, log2_lrs, losses):
+        best = int(np.argmin(losses))
+        first = min(max(best - 2, 0), len(losses) - 5)
+        near = slice(first, first + 5)
+        parabola = np.polyfit(log2_lrs[near], np.log(losses[near]), 2)
+        vertex = -parabola[1] / (2 * parabola[0])
+        inside = (
+            parabola[0] > 0 and 0 < best < len(losses) - 1 and log2_lrs[near][0] < vertex < log2_lrs[near][-1]
+        )
+        return cls(vertex, math.exp(np.polyval(parabola, vertex)), bool(inside), parabola)
+
+    def penalty(self, log2_lr) -> float:
+        """Nats lost by training at another rate than the optimum."""
+        return math.exp(np.polyval(self.parabola, log2_lr)) - self.loss
+
+
+def measure(args) -> dict[tuple[str, int], np.ndarray]:
+    """Train every run; return the losses by family and width, shape (rates, seeds)."""
+    families = ["u-muP", "standard"] if args.standard else ["u-muP"]
+    runs = [
+        Run(family, width, log2_lr, seed, args.steps, args.device)
+        for family, width in product(families, sorted(args.widths, reverse=True))
+        for log2_lr, seed in product(GRIDS[family], args.seeds)
+    ]
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        losses = dict(zip(runs, pool.map(train, runs), strict=True))
+    return {
+        (family, width): np.array(
+            [
+                [losses[Run(family, width, log2_lr, seed, args.steps, args.device)] for seed in args.seeds]
+                for log2_lr in GRIDS[family]
+            ]
+        )
+        for family, width in product(families, sorted(args.widths))
+    }
+
+
+def summary(family: str, optima: dict[int, Optimum]) -> dict:
+    """Spread of the optima in octaves, and the largest cost of sharing one rate."""
+    shared = optima[SHARED if SHARED in optima else min(optima)].log2_lr
+    log2_lrs = [optimum.log2_lr for optimum in optima.values()]
+    return {
+        "log2_lr": {width: round(optimum.log2_lr, 3) for width, optimum in optima.items()},
+        "loss": {width: round(optimum.loss, 4) for width, optimum in optima.items()},
+        "penalty": {width: round(optimum.penalty(shared), 4) for width, optimum in optima.items()},
+        "spread_octaves": round(max(log2_lrs) - min(log2_lrs), 3),
+        "penalty_nats": round(max(optimum.penalty(shared) for optimum in optima.values()), 4),
+        "inside": all(optimum.inside for optimum in optima.values()),
+    }
+
+
+def print_table(family: str, losses: dict[int, np.ndarray], optima: dict[int, Optimum], found: dict) -> None:
+    print(f"\n{family}: held-out loss, nats per byte, by log2 of the learning rate")
+    print("| width | " + " | ".join(f"{x:+d}" for x in GRIDS[family]) + " | optimum | best | penalty |")
+    print("|---" * (len(GRIDS[family]) + 4) + "|")
+    for width, optimum in optima.items():
+        cells = " | ".join(f"{loss:.3f}" for loss in losses[width].mean(1))
+        optimum_cell = f"{optimum.log2_lr:+.2f}{'' if optimum.inside else ' (edge)'}"
+        print(f"| {width} | {cells} | {optimum_cell} | {optimum.loss:.3f} | {found['penalty'][width]:+.4f} |")
+    spread, penalty = found["spread_octaves"], found["penalty_nats"]
+    print(f"spread {spread:.2f} octaves, penalty at the rate of width {SHARED} {penalty:+.4f} nats")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--standard", action="store_true", help="measure the usual parametrisation as well")
+    args = parser.parse_args()
+    started, losses = time.perf_counter(), measure(args)
+    found = {}
+    for family in dict.fromkeys(family for family, _ in losses):
+        of_family = {width: values for (name, width), values in losses.items() if name == family}
+        optima = {w: Optimum.of(np.array(GRIDS[family]), values.mean(1)) for w, values in of_family.items()}
+        found[family] = summary(family, optima)
+        print_table(family, of_family, optima, found[family])
+    ours = found["u-muP"]
+    missed = [name for name, target in TARGETS.items() if ours[name] > target]
+    missed += [] if ours["inside"] else ["inside"]
+    print(
+        json.dumps(
+            {
+                "benchmark": "lr_transfer",
+                "device": args.device,
+                "torch": torch.__version__,
+                "steps": args.steps,
+                "seeds": args.seeds,
+                "wall_s": round(time.perf_counter() - started, 1),
+                **found,
+                "targets": TARGETS,
+                "missed": missed,
+            }
+        )
+    )
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
