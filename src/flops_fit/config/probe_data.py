@@ -7,12 +7,14 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from flops_fit.components import Batch
-from flops_fit.config.subject import ROWS, Subject, calling
+from flops_fit.config.subject import Subject, calling
 from flops_fit.errors import DataError, PluginError
 
 if TYPE_CHECKING:
     import torch
 
+BATCH_ROWS = 64
+"""Rows compared with the data specification."""
 TRAINING_ROWS = 512
 """Training rows searched for held-out ones."""
 EVALUATION_ROWS = 4096
@@ -55,11 +57,11 @@ def check_facts(subject: Subject) -> None:
 
 def check_batch(subject: Subject) -> None:
     """Compare a batch with what the data specification promises."""
-    batch = _well_formed(subject.probe_batch(ROWS), subject)
+    batch = _well_formed(subject.probe_batch(BATCH_ROWS), subject)
     wrong = list(_unlike_the_spec(batch, subject))
-    if _n_rows(batch) != ROWS:
-        wrong.append(f"probe_batch({ROWS}) has {_n_rows(batch)} rows")
-    if not _equal(batch, _well_formed(subject.probe_batch(ROWS), subject)):
+    if _n_rows(batch) != BATCH_ROWS:
+        wrong.append(f"probe_batch({BATCH_ROWS}) has {_n_rows(batch)} rows")
+    if not _equal(batch, _well_formed(subject.probe_batch(BATCH_ROWS), subject)):
         wrong.append("probe_batch gives other rows the second time")
     if wrong:
         raise _bad_batch(wrong, subject)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-ROWS = 8
+ROWS = 4
 """Rows of the batches that the model probes use."""
 
 
