@@ -54,6 +54,20 @@ def test_compute_that_is_6nd_is_said_to_be(chinchilla_runs, counted):
     assert ("compute-is-6nd" in found(fit_law(runs))) is not counted
 
 
+def test_compute_of_one_pass_instead_of_the_run_is_found_out(chinchilla_runs):
+    runs = [replace(r, flops=r.flops / 100, budget=r.budget / 100) for r in chinchilla_runs(noise=0.002)]
+    assert found(fit_law(runs))["too-little-compute"].message.startswith(
+        "The compute of the runs is 0.01 of 6·N·D"
+    )
+
+
+def test_models_of_one_size_and_different_flops_are_found_out(chinchilla_runs):
+    runs = [
+        replace(r, flops=r.flops * (1, 2, 0.5)[i % 3], budget=None) for i, r in enumerate(chinchilla_runs())
+    ]
+    assert "mixed-architectures" in found(fit_law(runs))
+
+
 def test_findings_come_with_the_gravest_first(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.002, shift=20.0, n_sizes=4))
     order = [("error", "warning", "info").index(f.severity) for f in law.findings]

@@ -14,16 +14,17 @@ BAD = """\
 SIMULATED losses: nothing here was trained.
 UNRELIABLE: The best size lies beyond the sizes trained.
 
-| C (FLOPs) | N     | N, 95%         | D (tokens) | D, 95%        | D/N | L     | L, 95%         | notes       |
-|-----------|-------|----------------|------------|---------------|-----|-------|----------------|-------------|
-| 1.00e+16  | 3.16M | 2.64M to 3.79M | 527M       | 439M to 632M  | 167 | 3.191 | 3.160 to 3.223 |             |
-| 1.00e+21  | 1.00B | 402M to 2.49B  | 167B       | 67.0B to 415B | 167 | 2.377 | 2.353 to 2.401 | [1] [2] [3] |
+| C (FLOPs) | N     | N, 95%         | D (tokens) | D, 95%        | D/N | L     | L, 95%         | notes           |
+|-----------|-------|----------------|------------|---------------|-----|-------|----------------|-----------------|
+| 1.00e+16  | 3.16M | 2.64M to 3.79M | 527M       | 439M to 632M  | 167 | 3.191 | 3.160 to 3.223 |                 |
+| 1.00e+21  | 1.00B | 402M to 2.49B  | 167B       | 67.0B to 415B | 167 | 2.377 | 2.353 to 2.401 | [1] [2] [3] [4] |
 
 [1] NOT SUPPORTED: 10,000 times the largest budget trained; nothing in these runs bears on it.
 [2] N* is 9.68 times the largest model trained (103M).
-[3] N* is known only within a factor 6.19.
-[4] All rows: The best size lies beyond the sizes trained.
-[5] All rows: 4 budgets are few."""
+[3] D* is 16.1 times the most data trained on (10.3B).
+[4] N* is known only within a factor 6.19.
+[5] All rows: The best size lies beyond the sizes trained.
+[6] All rows: 4 budgets are few."""
 
 
 def test_a_good_table_reads_like_this(known_law):

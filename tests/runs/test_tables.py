@@ -92,8 +92,18 @@ def test_other_column_names_are_mapped(table):
 
 
 def test_a_byte_order_mark_blank_lines_and_capitals_do_no_harm(table):
-    (run,) = read_table(table("\ufeffn,d,LOSS", "", "1e6,2e7,3.5", ""))
-    assert run.loss == 3.5
+    (run,) = read_table(table("\ufeffN_Params,D,LOSS", "", "1e6,2e7,3.5", ""))
+    assert (run.n_params, run.loss) == (1e6, 3.5)
+
+
+def test_c_is_the_compute_of_the_run_where_a_table_has_flops_of_something_else_too(table):
+    (run,) = read_table(table("N,D,loss,C,flops", "1e6,2e7,3.5,1.3e14,4e9"))
+    assert run.flops == 1.3e14
+
+
+def test_small_letters_are_suggested_and_not_assumed(table):
+    with pytest.raises(TableError, match="--columns N=n,D=d"):
+        read_table(table("n,d,loss", "1e6,2e7,3.5"))
 
 
 def test_a_simulated_table_stays_simulated(tmp_path, table):

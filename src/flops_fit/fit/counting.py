@@ -19,6 +19,8 @@ class FlopsPerUnit:
     """Of 1, z and z², with z = ln N - centre; shape (3,)."""
     centre: float
     log_n_range: tuple[float, float]
+    scatter: float
+    """Robust standard deviation of ln(FLOPs per unit) around the curve."""
 
     def __call__(self, n_params: float) -> float:
         """Return FLOPs per data unit at one size."""
@@ -34,9 +36,13 @@ class FlopsPerUnit:
 def read_flops_per_unit(n_params: Floats, n_units: Floats, flops: Floats) -> FlopsPerUnit:
     """Read phi(N) off the runs' own flops / n_units, arrays of shape (n_runs,)."""
     log_n = np.log(n_params)
-    coefficients, _ = robust_quadratic(log_n, np.log(flops) - np.log(n_units) - log_n)
-    span = (float(log_n.min()), float(log_n.max()))
-    return FlopsPerUnit(coefficients=coefficients, centre=float(log_n.mean()), log_n_range=span)
+    coefficients, residuals = robust_quadratic(log_n, np.log(flops) - np.log(n_units) - log_n)
+    return FlopsPerUnit(
+        coefficients=coefficients,
+        centre=float(log_n.mean()),
+        log_n_range=(float(log_n.min()), float(log_n.max())),
+        scatter=robust_scale(residuals),
+    )
 
 
 def robust_quadratic(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -13,6 +13,8 @@ from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 ENOUGH_BUDGETS, ENOUGH_SIZES = 7, 5
 _NAMED = 4
 """Budgets or runs that a message names."""
+_LEAST_SHARE_OF_6ND = 0.2
+_LARGEST_SCATTER_OF_FLOPS = 0.2
 _HOPELESS = 10.0
 """Ratio of two laws' N* from which on neither can be believed."""
 _WIDE = 4.0
@@ -50,6 +52,21 @@ def _about_runs(points: Points) -> Iterator[Finding]:
             severity="info",
             message="The table names no budgets; runs of nearly equal compute were taken as one.",
             action="name them in a column `budget` if that is wrong",
+        )
+    share = float(np.median(points.flops / (6.0 * points.n_params * points.n_units)))
+    if share < _LEAST_SHARE_OF_6ND:
+        yield Finding(
+            code="too-little-compute",
+            severity="warning",
+            message=f"The compute of the runs is {share:.2g} of 6·N·D, less than training them takes.",
+            action="check that the FLOPs are those of the whole run, forward and backward",
+        )
+    if points.flops_per_unit.scatter > _LARGEST_SCATTER_OF_FLOPS:
+        yield Finding(
+            code="mixed-architectures",
+            severity="warning",
+            message="Models of the same size differ in FLOPs per data unit; the answers take a typical one.",
+            action="fit one architecture at a time",
         )
     if points.counted_6nd:
         yield Finding(

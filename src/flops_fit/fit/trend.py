@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance
 
 _LEVEL_PRIOR_SD = 3.0
 _ROBUST_PASSES = 3
@@ -80,15 +81,15 @@ class Trend:
             none = np.zeros(len(self.weights))
             return _Drift(none, np.zeros_like(self.lines), self.drifts**2 * t**3 / 3)
         strength, seen = self.drifts[:, None] ** 2, self.log_flops - self.log_flops[-1]
-        sight = _sight(seen, self.log_values, self.floors)
-        precision = np.linalg.inv(_noise(seen, self.variances, self.scatters, self.drifts))
-        shared = strength * _drift_covariance(np.array([t]), seen)
+        shown = linearise(seen, self.log_values, self.floors)
+        precision = np.linalg.inv(noise_covariance(seen, self.variances, self.scatters, self.drifts))
+        shared = strength * drift_covariance(np.array([t]), seen)
         gain = np.einsum("mn,mnk->mk", shared, precision)
-        residual = sight.target - np.einsum("mnp,mp->mn", sight.design, self.lines)
+        residual = shown.target - np.einsum("mnp,mp->mn", shown.design, self.lines)
         return _Drift(
             mean=np.sum(gain * residual, axis=1),
-            known_from_line=np.einsum("mn,mnp->mp", gain, sight.design),
-            variance=self.drifts**2 * _drift_covariance(np.array([t]), np.array([t]))[0, 0]
+            known_from_line=np.einsum("mn,mnp->mp", gain, shown.design),
+            variance=self.drifts**2 * drift_covariance(np.array([t]), np.array([t]))[0, 0]
             - np.sum(gain * shared, axis=1),
         )
 
@@ -204,12 +205,12 @@ def _fit_lines(
     t: Floats, log_value: Floats, variance: Floats, options: _Options, prior: _SlopePrior
 ) -> _Lines:
     """Fit every line in closed form: generalised least squares on ln y with Gaussian expectations."""
-    sight = _sight(t, log_value, options.floors)
-    target, design = sight.target[:, None, :, None], sight.design[:, None]
-    noise = _noise(t, variance, options.scatters, options.drifts)
+    shown = linearise(t, log_value, options.floors)
+    target, design = shown.target[:, None, :, None], shown.design[:, None]
+    noise = noise_covariance(t, variance, options.scatters, options.drifts)
     precision = np.linalg.inv(noise)
 
-    rows, means, sds = _expectations(sight, prior)
+    rows, means, sds = _expectations(shown, prior)
     scaled = (rows / sds[..., None]).swapaxes(-1, -2)
     weighted = design.swapaxes(-1, -2) @ precision
     hessian = weighted @ design + (scaled @ scaled.swapaxes(-1, -2))[:, None]
@@ -227,46 +228,9 @@ def _fit_lines(
     return _Lines(log_evidence, np.asarray(line[..., 0]), covariances, scatter**2 / white)
 
 
-class _Sight(NamedTuple):
-    """ln(y - floor) as linear in t, divided by d ln(y - floor) / d ln y.
-
-    That puts the noise back on ln y, where it is the same for every floor. Shapes (n_floors, n_budgets, ...).
-    """
-
-    target: Floats
-    design: Floats
-    stretch: Floats
-    """The divisor."""
-
-
-def _sight(t: Floats, log_value: Floats, floors: Floats) -> _Sight:
-    value = np.exp(log_value)
-    stretch = value / (value - floors[:, None])
-    line = np.stack([np.ones_like(t), t], axis=1)
-    return _Sight(np.log(value - floors[:, None]) / stretch, line / stretch[..., None], stretch)
-
-
-def _noise(t: Floats, variance: Floats, scatters: Floats, drifts: Floats) -> Floats:
-    """Return the covariance of ln y around the line, shape (n_options, n_budgets, n_budgets)."""
-    white = (variance + scatters[:, None] ** 2)[:, :, None] * np.eye(len(t))
-    return white + drifts[:, None, None] ** 2 * _drift_covariance(t, t)
-
-
-def _drift_covariance(t: Floats, other: Floats) -> Floats:
-    """Return the covariance of an integrated Wiener process that starts at 0 and runs backwards.
-
-    Source: the twice integrated white noise of Wahba 1978, doi:10.1111/j.2517-6161.1978.tb01050.x.
-    """
-    distance, other_distance = np.abs(np.minimum(t, 0)), np.abs(np.minimum(other, 0))
-    nearer = np.minimum.outer(distance, other_distance)
-    further = np.maximum.outer(distance, other_distance)
-    covariance: Floats = nearer**2 * (3 * further - nearer) / 6
-    return covariance
-
-
-def _expectations(sight: _Sight, prior: _SlopePrior) -> tuple[Floats, Floats, Floats]:
+def _expectations(shown: Linearised, prior: _SlopePrior) -> tuple[Floats, Floats, Floats]:
     """Return what is expected of (level, slope): rows, means and sds, the first row a vague level."""
-    stretch, level = sight.stretch[:, -1], sight.target[:, -1] * sight.stretch[:, -1]
+    stretch, level = shown.stretch[:, -1], shown.target[:, -1] * shown.stretch[:, -1]
     n_floors, n_slopes = prior.factors.shape
     rows = np.zeros((n_floors, 1 + n_slopes, 2))
     rows[:, 0, 0], rows[:, 1:, 1] = 1.0, prior.factors

@@ -116,7 +116,7 @@ def _caveats(law: ScalingLaw, flops: float, optimum: Optimum | None) -> tuple[st
     if flops < low * 0.999:
         caveats.append(f"{numbers.times(low / flops)} times below the smallest budget trained.")
     if optimum is not None:
-        caveats += _doubts_about_size(law, optimum)
+        caveats += _doubts_about_size(law, flops, optimum)
     return tuple(caveats)
 
 
@@ -131,12 +131,17 @@ def _beyond(times: float) -> str:
     )
 
 
-def _doubts_about_size(law: ScalingLaw, optimum: Optimum) -> list[str]:
+def _doubts_about_size(law: ScalingLaw, flops: float, optimum: Optimum) -> list[str]:
     doubts = []
     largest, interval = float(law.points.n_params.max()), optimum.n_params.interval
     if optimum.n_params.value > largest * 1.001:
         larger = numbers.times(optimum.n_params.value / largest)
         doubts.append(f"N* is {larger} times the largest model trained ({numbers.count(largest)}).")
+    most, n_units = float(law.points.n_units.max()), flops / law.points.flops_per_unit(optimum.n_params.value)
+    if n_units > most * 1.001:
+        doubts.append(
+            f"D* is {numbers.times(n_units / most)} times the most data trained on ({numbers.count(most)})."
+        )
     if interval.high > 4 * interval.low:
         doubts.append(f"N* is known only within a factor {numbers.times(interval.high / interval.low)}.")
     return doubts

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flops_fit.runs.record import RunRecord
 
-SYMBOLS = {"N": "n_params", "D": "n_units", "L": "loss", "C": "flops", "group": "budget"}
+SYMBOLS = {"N": "n_params", "D": "n_units", "C": "flops", "group": "budget"}
 """Short names that a table may use instead of ours."""
 
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
@@ -69,10 +69,15 @@ def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Colu
 
 
 def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
-    """Match symbols, then our own names, which win; capitals matter to neither."""
-    symbols = {symbol.lower(): name for symbol, name in SYMBOLS.items()}
-    by_symbol = {symbols[n.lower()]: i for i, n in enumerate(names) if n.lower() in symbols}
-    return by_symbol | {n.lower(): i for i, n in enumerate(names) if n.lower() in ours}
+    """Match our names, whatever their capitals, then symbols, which win.
+
+    A table that has both C and `flops` means the compute of the run by the one, something else by the other;
+    only `group` gives way, to `budget`.
+    """
+    by_name = {name.lower(): i for i, name in enumerate(names) if name.lower() in ours}
+    by_symbol = {SYMBOLS[name]: i for i, name in enumerate(names) if name in SYMBOLS}
+    budget = {"budget": by_name["budget"]} if "budget" in by_name else {}
+    return by_name | by_symbol | budget
 
 
 def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]) -> Iterator[Complaint]:
@@ -106,7 +111,7 @@ def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
 
 def _likely(name: str, names: Sequence[str]) -> str:
     """Guess which column is meant; COLUMN where nothing comes close."""
-    for candidate in (name, *_ALSO_CALLED[name]):
+    for candidate in (name, NEEDED[name].lower(), *_ALSO_CALLED[name]):
         lowered = [n.lower() for n in names]
         if near := difflib.get_close_matches(candidate, lowered, n=1, cutoff=0.8):
             return names[lowered.index(near[0])]
