@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from flops_fit.fit import BudgetMinimum, Law, ScalingLaw
 from flops_fit.quantities import Interval
@@ -139,6 +139,9 @@ def _loss_limits(law: ScalingLaw) -> tuple[float, float]:
 
 
 def _label_counts(axis: Axis) -> None:
+    """Label decades, and 2 and 5 in between where there are few of them."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     axis.set_major_formatter(
         FuncFormatter(lambda value, _: numbers.times(value) if value < 1 else _short(value))
     )
