@@ -44,7 +44,7 @@ class FormSurface:
         """Return the best of a quasi-random scan of the bounds, by absolute residuals of ln loss."""
         from scipy.stats import qmc  # costs a second to import, and only plugins' forms need it
 
-        unit = qmc.Sobol(d=len(self.form.bounds), scramble=True, rng=0).random_base2(_SCANNED)
+        unit = qmc.Sobol(d=len(self.form.bounds), scramble=False).random_base2(_SCANNED)
         work = self.lower() + unit * (self.upper() - self.lower())
         misses = [np.abs(np.log(self._predict(row)) - np.log(loss)).sum() for row in self.theta(work)]
         return np.array(work[int(np.argmin(misses))])

@@ -170,7 +170,7 @@ def _laid_over(points: Points, form: SurfaceForm) -> Separable | FormSurface:
 def _resampled_counts(points: Points) -> Floats:
     """Draw (N, D) cells with replacement, every seed of a cell with it; shape (n_draws, n_runs)."""
     _, cell = np.unique(np.stack([points.n_params, points.n_units]), axis=1, return_inverse=True)
-    n_cells = int(cell.max()) + 1
+    cell, n_cells = cell.ravel(), int(cell.max()) + 1  # numpy 2.0 alone gives it a second axis
     draw = np.random.Generator(np.random.Philox(0)).multinomial(
         n_cells, np.full(n_cells, 1 / n_cells), N_DRAWS
     )

@@ -84,8 +84,8 @@ def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]
     allowed = sorted(ours | set(SYMBOLS))
     for key, column in wanted.items():
         if SYMBOLS.get(key, key) not in ours:
-            near = difflib.get_close_matches(key, allowed, n=1)
-            fix = f"--columns {near[0]}={column}" if near else f"leave out {key}={column}"
+            close = difflib.get_close_matches(key, allowed, n=1)
+            fix = f"--columns {close[0]}={column}" if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
         elif column not in names:
             near = (difflib.get_close_matches(column, names, n=1) or ["COLUMN"])[0]
