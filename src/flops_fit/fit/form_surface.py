@@ -6,11 +6,15 @@ import numpy as np
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.robust import huber, refine
 
 _LEAST, _LARGEST = 1e-9, 1e12
 """What takes the place of an open bound."""
+_NARROW = 100.0
 _SCANNED = 12
-"""Binary logarithm of how many parameter vectors are tried as starts."""
+"""Binary logarithm of how many parameter vectors are tried."""
+_REFINED = 16
+"""How many of them are improved before the best is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,13 +45,26 @@ class FormSurface:
         return np.where(self._positive, np.exp(np.where(self._positive, work, 0.0)), work)
 
     def start(self, loss: Floats) -> Floats:
-        """Return the best of a quasi-random scan of the bounds, by absolute residuals of ln loss."""
+        """Return the best of the most promising points of a scan of the bounds, each refined."""
         from scipy.stats import qmc  # costs a second to import, and only plugins' forms need it
 
         unit = qmc.Sobol(d=len(self.form.bounds), scramble=False).random_base2(_SCANNED)
-        work = self.lower() + unit * (self.upper() - self.lower())
-        misses = [np.abs(np.log(self._predict(row)) - np.log(loss)).sum() for row in self.theta(work)]
-        return np.array(work[int(np.argmin(misses))])
+        work = np.clip(self._spread(unit), self.lower(), self.upper())
+        misses = np.array(
+            [np.abs(np.log(self._predict(row)) - np.log(loss)).sum() for row in self.theta(work)]
+        )
+        promising = work[np.argsort(misses, kind="stable")[:_REFINED]]
+        counts = np.ones((len(promising), len(loss)))
+        refined = refine(self, np.log(loss), promising, counts=counts, loss=huber(0.01), steps=100)
+        best = huber(0.01).cost(refined.residuals).sum(axis=1).argmin()
+        return np.array(refined.work[best])
+
+    def _spread(self, unit: Floats) -> Floats:
+        """Spread points of the unit cube over the bounds, evenly where they are narrow, else on a log scale."""
+        low, high = np.array(self.form.bounds).T
+        even = self._work(low + unit * np.where(high - low <= _NARROW, high - low, 0.0))
+        logarithmic = self.lower() + unit * (self.upper() - self.lower())
+        return np.where(high - low <= _NARROW, even, logarithmic)
 
     @property
     def _positive(self) -> Floats:
