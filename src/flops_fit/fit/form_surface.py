@@ -60,7 +60,7 @@ class FormSurface:
         return np.array(refined.work[best])
 
     def _spread(self, unit: Floats) -> Floats:
-        """Spread points of the unit cube over the bounds, evenly where they are narrow, else on a log scale."""
+        """Spread points of the unit cube over the bounds: evenly over narrow ones, else on a log scale."""
         low, high = np.array(self.form.bounds).T
         even = self._work(low + unit * np.where(high - low <= _NARROW, high - low, 0.0))
         logarithmic = self.lower() + unit * (self.upper() - self.lower())
