@@ -27,7 +27,7 @@ class GPT(ModelFamily):
     """
 
     kind: Literal["gpt"] = "gpt"
-    default_lr: ClassVar[float] = 1.0
+    default_lr: ClassVar[float] = 1.3
     """In u-muP units; docs/explanation/lr-transfer.md has the measurement."""
     causal: ClassVar[bool] = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import count, takewhile
 
@@ -77,11 +77,14 @@ def _targets(vocabulary: int, n_max: float) -> Iterator[float]:
 
 
 def _candidates(vocabulary: int, target: float) -> Iterator[Shape]:
-    """Yield every shape that could be worth its parameters at `target`."""
+    """Yield, for each width, the depths next to the one that meets the target and to the preferred one."""
     for width in _widths():
-        for n_layers in range(1, 2 + round(2 * width / _aspect(width))):
-            yield Shape(width, n_layers, width // _d_head(width))
-        if Shape(width, 1, 1).n_params(vocabulary) > STEP * target:
+        shape = Shape(width, 1, width // _d_head(width))
+        exact = (target - 2 * vocabulary * width) / shape.n_params_nonembedding()
+        for depth in (exact, width / _aspect(width)):
+            yield replace(shape, n_layers=max(1, math.floor(depth)))
+            yield replace(shape, n_layers=max(1, math.ceil(depth)))
+        if shape.n_params(vocabulary) > STEP * target:
             return
 
 

@@ -70,6 +70,8 @@ class Block(nn.Module):
         self.out = _hidden(width, width)
         self.up = _hidden(width, MLP_RATIO * width)
         self.down = _hidden(MLP_RATIO * width, width)
+        # 1/d_head, not its root: queries and keys align during training, so logits grow like d_head.
+        self.softmax_scale = 1 / shape.d_head
         self.attention_weight = attention_scale(length, shape.d_head) / math.sqrt(shape.n_layers)
         self.mlp_weight = RELU_SQUARED_SCALE / math.sqrt(shape.n_layers)
 
@@ -82,8 +84,7 @@ class Block(nn.Module):
         qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, self.d_head))
         q, k = rotate(qkv[:, :, :2], rope).transpose(1, 3).unbind(2)
         v = qkv[:, :, 2].transpose(1, 2)
-        # 1/d_head, not its root: queries and keys align during training, so logits grow like d_head.
-        mixed = scaled_dot_product_attention(q, k, v, is_causal=True, scale=1 / self.d_head)
+        mixed = scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.softmax_scale)
         return mixed.transpose(1, 2).flatten(2)
 
 
