@@ -12,7 +12,7 @@ from pydantic import Field
 
 from flops_fit.errors import DataError
 from flops_fit.token_data import Split
-from flops_fit_gpt.token_cache import CachedTokenSource, Folder, fingerprints
+from flops_fit_gpt.token_cache import CachedTokenSource, Folder, TokenizerName, fingerprints
 
 DATASET = "roneneldan/TinyStories"
 END_OF_STORY = "<|endoftext|>"
@@ -33,7 +33,7 @@ class TinyStories(CachedTokenSource):
 
     Files with `valid` in their names are held out.
     """
-    tokenizer: str | None = "EleutherAI/gpt-neo-125M"
+    tokenizer: TokenizerName | None = "EleutherAI/gpt-neo-125M"
     """Name or folder of a `transformers` tokenizer; null makes every byte a token."""
     max_stories: int | None = Field(default=None, ge=1)
     """Stories to train on, from the start of the dataset; by default all. Each has about 200 tokens."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from abc import abstractmethod
@@ -17,13 +18,14 @@ from flops_fit.token_data import Split, TokenSource, TokenWindows
 from flops_fit_gpt.encoding import encoder
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+TokenizerName = Annotated[str, AfterValidator(os.path.expanduser)]
 SPLITS: tuple[Split, ...] = ("train", "held_out")
 
 
 class CachedTokenSource(TokenSource):
     """A token source whose ids live in `cache_dir`, in a folder named after whatever made them."""
 
-    tokenizer: str | None = None
+    tokenizer: TokenizerName | None = None
     """Name or folder of a `transformers` tokenizer; null makes every byte a token."""
     cache_dir: Path = Path("~/.cache/flops-fit")
     """Where encoded text is kept; safe to delete."""
@@ -45,9 +47,10 @@ class CachedTokenSource(TokenSource):
         return int(_about(self._encoded())["vocabulary"])
 
     def identity(self) -> dict[str, Any]:
-        """Return the options and a hash of the tokens: where the text lies makes no difference to a run."""
-        options = self.model_dump(mode="json", exclude={"path", "cache_dir"})
-        return {**options, "sha256": _about(self._encoded())["sha256"]}
+        """Return what a run depends on: the tokens, wherever they come from."""
+        about = _about(self._encoded())
+        rows = {"length": self.length, "eval_rows": self.eval_rows}
+        return {"sha256": about["sha256"], "vocabulary": about["vocabulary"], **rows}
 
     def windows(self, split: Split) -> TokenWindows:
         """Map one split into memory."""

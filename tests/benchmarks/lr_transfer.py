@@ -140,14 +140,16 @@ def measure(args) -> dict[tuple[str, int], np.ndarray]:
     }
 
 
-def summary(family: str, optima: dict[int, Optimum]) -> dict:
+def summary(optima: dict[int, Optimum]) -> dict:
     """Spread of the optima in octaves, and the largest cost of sharing one rate."""
-    shared = optima[SHARED if SHARED in optima else min(optima)].log2_lr
+    shared_width = SHARED if SHARED in optima else min(optima)
+    shared = optima[shared_width].log2_lr
     log2_lrs = [optimum.log2_lr for optimum in optima.values()]
     return {
         "log2_lr": {width: round(optimum.log2_lr, 3) for width, optimum in optima.items()},
         "loss": {width: round(optimum.loss, 4) for width, optimum in optima.items()},
         "penalty": {width: round(optimum.penalty(shared), 4) for width, optimum in optima.items()},
+        "shared_width": shared_width,
         "spread_octaves": round(max(log2_lrs) - min(log2_lrs), 3),
         "penalty_nats": round(max(optimum.penalty(shared) for optimum in optima.values()), 4),
         "inside": all(optimum.inside for optimum in optima.values()),
@@ -162,8 +164,8 @@ def print_table(family: str, losses: dict[int, np.ndarray], optima: dict[int, Op
         cells = " | ".join(f"{loss:.3f}" for loss in losses[width].mean(1))
         optimum_cell = f"{optimum.log2_lr:+.2f}{'' if optimum.inside else ' (edge)'}"
         print(f"| {width} | {cells} | {optimum_cell} | {optimum.loss:.3f} | {found['penalty'][width]:+.4f} |")
-    spread, penalty = found["spread_octaves"], found["penalty_nats"]
-    print(f"spread {spread:.2f} octaves, penalty at the rate of width {SHARED} {penalty:+.4f} nats")
+    spread, penalty, width = found["spread_octaves"], found["penalty_nats"], found["shared_width"]
+    print(f"spread {spread:.2f} octaves, penalty at the rate of width {width} {penalty:+.4f} nats")
 
 
 def main() -> int:
@@ -182,7 +184,7 @@ def main() -> int:
     for family in dict.fromkeys(family for family, _ in losses):
         of_family = {width: values for (name, width), values in losses.items() if name == family}
         optima = {w: Optimum.of(np.array(GRIDS[family]), values.mean(1)) for w, values in of_family.items()}
-        found[family] = summary(family, optima)
+        found[family] = summary(optima)
         print_table(family, of_family, optima, found[family])
     ours = found.get("u-muP", {"inside": True})
     missed = [name for name, target in TARGETS.items() if ours.get(name, 0.0) > target]
