@@ -60,9 +60,9 @@ def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
         {
             "model": "gpt",
             "data": {"kind": "stdlib_text", "length": 64},
-            "budgets": {"start": 2e10, "stop": 2e11, "count": 7},
+            "budgets": {"start": 1.2e10, "stop": 1.2e11, "count": 7},
             "seeds": list(range(seeds)),
-            "design": {"sizes_per_budget": 8, "units_per_param": 25, "window": 4, "min_steps": 100},
+            "design": {"sizes_per_budget": 8, "window": 3.5, "min_steps": 100},
             "training": {"batch_size": 8},
             "output_dir": out,
         }
