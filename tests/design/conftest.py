@@ -73,7 +73,9 @@ def make_spec() -> Callable[..., SweepSpec]:
 def make_probe() -> Callable[..., Probe]:
     """A ladder with a rung every `ratio`, on text in rows of 128 tokens; a unit costs 10% more than 6·N."""
 
-    def make(*, n_min=1e4, n_max=1e10, ratio=1.3, n_units=None, units_per_sample=128) -> Probe:
+    def make(
+        *, n_min=1e4, n_max=1e10, ratio=1.3, n_units=None, units_per_sample=128, precision="fp32"
+    ) -> Probe:
         sizes = []
         while (n_params := round(n_min * ratio ** len(sizes))) <= n_max:
             name = f"n{n_params}"
@@ -82,6 +84,6 @@ def make_probe() -> Callable[..., Probe]:
                 ProbedSize(size=size, flops_per_unit=6.6 * n_params, flops_6nd_per_unit=6.0 * n_params)
             )
         data = DataSpec(unit="token", units_per_sample=units_per_sample, n_units=n_units, n_classes=256)
-        return Probe(data=data, sizes=tuple(sizes))
+        return Probe(data=data, sizes=tuple(sizes), precision=precision)
 
     return make

@@ -87,7 +87,6 @@ def test_known_cell(make_spec, make_probe):
         {"training": {"eps": 1e-8}},
         {"training": {"warmup": 0.2}},
         {"training": {"betas": (0.9, 0.95)}},
-        {"training": {"precision": "fp32"}},
         {"training": {"grad_clip": 1.0}},
         {"model": "depth"},
         {"data": "path"},
@@ -103,6 +102,18 @@ def test_whatever_changes_a_loss_changes_every_id(change, make_spec, make_probe)
     old, new = plan_sweep(base, make_probe()), plan_sweep(make_spec(**change), make_probe())
     assert not {run.run_id for run in old.runs} & {run.run_id for run in new.runs}
     assert old.plan_id != new.plan_id
+
+
+def test_the_precision_of_the_machine_changes_every_id(make_spec, make_probe):
+    """A directory that is resumed on a GPU after a CPU must not mix bf16 with fp32 rows."""
+    on_cpu, on_gpu = (plan_sweep(make_spec(), make_probe(precision=p)) for p in ("fp32", "bf16"))
+    assert not {run.run_id for run in on_cpu.runs} & {run.run_id for run in on_gpu.runs}
+    assert {run.precision for run in on_gpu.runs} == {"bf16"}
+
+
+@pytest.mark.parametrize("training", [{"precision": "fp32"}, {"lr": 0.5}], ids=["precision", "lr"])
+def test_writing_a_default_out_changes_no_id(make_spec, make_probe, training):
+    assert plan_sweep(make_spec(training=training), make_probe()) == plan_sweep(make_spec(), make_probe())
 
 
 def test_speed_and_place_change_no_id(make_spec, make_probe, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flops_fit.config.device import resolve_precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design import SweepPlan, plan_sweep
@@ -58,7 +59,9 @@ def plan_of() -> Callable[[SweepSpec], SweepPlan]:
             )
             for size in sizes
         ]
-        return plan_sweep(spec, Probe(data=data, sizes=tuple(probed)))
+        return plan_sweep(
+            spec, Probe(data=data, sizes=tuple(probed), precision=resolve_precision(spec.training))
+        )
 
     return plan
 

@@ -60,7 +60,7 @@ def test_a_run_trains_on_the_gpu_in_bf16_by_default(make_spec, plan_of):
     trainee.module.hidden.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     take_steps(trainee, 1)
     assert seen == [torch.bfloat16]
-    full = train_run(run, make_spec(training=FP32)).loss
+    full = train_run(replace(run, precision="fp32"), spec).loss
     assert train_run(run, spec).loss == pytest.approx(full, rel=0.05)
 
 

@@ -50,6 +50,16 @@ def test_what_was_drawn_before_a_run_does_not_change_it(run, make_spec, parts):
     assert train_run(run, spec).loss == first.loss
 
 
+def test_the_precision_of_the_plan_decides_and_is_recorded(run, spec):
+    """Whatever the spec or the device would choose now."""
+    trainee = set_up(replace(run, precision="bf16"), spec)
+    seen = []
+    trainee.module.hidden.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    take_steps(trainee, 1)
+    assert seen == [torch.bfloat16]
+    assert train_run(replace(run, precision="fp32"), spec).precision == "fp32"
+
+
 def test_another_seed_gives_another_loss(run, spec):
     assert train_run(replace(run, seed=1), spec).loss != train_run(run, spec).loss
 

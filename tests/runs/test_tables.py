@@ -36,6 +36,7 @@ def records(draw):
         n_steps=draw(counts),
         batch_size=draw(counts),
         lr=draw(numbers),
+        precision=draw(words),
         plan_id=draw(words),
     )
 

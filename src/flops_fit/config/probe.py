@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flops_fit.components import DataSpec, Size
 from flops_fit.config import probe_data, probe_flops, probe_ladder, probe_model, probe_outputs
+from flops_fit.config.device import Precision, resolve_precision
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject, calling
 from flops_fit.errors import FlopsFitError, PluginError, Problem, SpecError
@@ -29,6 +30,8 @@ class Probe:
     data: DataSpec
     sizes: tuple[ProbedSize, ...]
     """Every rung between the smallest and the largest model that a budget may train."""
+    precision: Precision
+    """In which the runs train on this machine."""
     caveats: tuple[str, ...] = ()
     """What the probes saw that is no error and should be read beside the results."""
 
@@ -43,7 +46,13 @@ class Probe:
         )
         notes = [f"note: {caveat}" for caveat in self.caveats]
         return "\n".join(
-            [f"data: {self.data.unit}s, {epoch}", f"sizes: {sizes}", *notes, "every probe passed"]
+            [
+                f"data: {self.data.unit}s, {epoch}",
+                f"sizes: {sizes}",
+                f"precision: {self.precision}",
+                *notes,
+                "every probe passed",
+            ]
         )
 
 
@@ -106,6 +115,7 @@ def probe(spec: SweepSpec) -> Probe:
             ProbedSize(size=size, flops_per_unit=flops, flops_6nd_per_unit=6.0 * size.n_params)
             for size, flops in subject.flops_by_size
         ),
+        precision=resolve_precision(spec.training),
         caveats=tuple(subject.caveats),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flops_fit.components import DataSpec, Size
+from flops_fit.config.device import Precision
 
 Severity = Literal["info", "warning", "error"]
 
@@ -39,6 +40,8 @@ class PlannedRun:
     """Counted forward and backward FLOPs of one data unit at this size."""
     lr: float
     """Peak learning rate."""
+    precision: Precision
+    """Of the forward pass; weights and their updates are fp32."""
 
     @property
     def flops(self) -> float:

@@ -11,6 +11,9 @@ from flops_fit.design.grid import PlannedRun
 SPEED_ONLY = {"workers", "eval_batch_size"}
 """Training settings that change how fast a run is, not what comes out of it."""
 
+RESOLVED = {"lr", "precision"}
+"""Training settings that the run states as they are applied, defaults filled in."""
+
 
 def content_hash(content: Any) -> str:
     """Return 16 hex digits that change whenever the JSON value `content` does."""
@@ -25,7 +28,7 @@ def run_identity(run: PlannedRun, spec: SweepSpec) -> dict[str, Any]:
         "data": component_identity(spec.data),
         "loss": component_identity(spec.loss),
         "flops": component_identity(spec.flops),
-        "training": spec.training.model_dump(mode="json", exclude=SPEED_ONLY),
+        "training": spec.training.model_dump(mode="json", exclude=SPEED_ONLY | RESOLVED),
         "size": {"name": run.size.name, "n_params": run.size.n_params, "options": dict(run.size.options)},
         "budget": run.budget,
         "seed": run.seed,
@@ -33,4 +36,5 @@ def run_identity(run: PlannedRun, spec: SweepSpec) -> dict[str, Any]:
         "n_steps": run.n_steps,
         "flops_per_unit": run.flops_per_unit,
         "lr": run.lr,
+        "precision": run.precision,
     }

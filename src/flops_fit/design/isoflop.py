@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from flops_fit.config.device import Precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.coverage import cells_left_out, check_coverage
@@ -23,7 +24,9 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         SpecError: `empty-plan`, no cell of the grid can be trained.
     """
     grid = [_lay_out(budget, spec, probe) for budget in spec.budgets]
-    runs = tuple(run for row in grid for cell in row.chosen for run in _runs(cell, row.budget, spec))
+    runs = tuple(
+        run for row in grid for cell in row.chosen for run in _runs(cell, row.budget, spec, probe.precision)
+    )
     if not runs:
         raise _nothing_to_train(spec, grid)
     skipped = cells_left_out(
@@ -97,7 +100,7 @@ def _log_n(cell: _Cell) -> float:
     return math.log(cell.rung.size.n_params)
 
 
-def _runs(cell: _Cell, budget: float, spec: SweepSpec) -> list[PlannedRun]:
+def _runs(cell: _Cell, budget: float, spec: SweepSpec, precision: Precision) -> list[PlannedRun]:
     """Return one run per seed, each named by the hash of what determines it."""
     draft = PlannedRun(
         run_id="",
@@ -109,6 +112,7 @@ def _runs(cell: _Cell, budget: float, spec: SweepSpec) -> list[PlannedRun]:
         n_units=cell.n_steps * cell.units_per_step,
         flops_per_unit=cell.rung.flops_per_unit,
         lr=spec.training.lr or spec.model.default_lr,
+        precision=precision,
     )
     seeded = [replace(draft, seed=seed) for seed in spec.seeds]
     return [replace(run, run_id=content_hash(run_identity(run, spec))) for run in seeded]

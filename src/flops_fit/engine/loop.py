@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from flops_fit.components import Batch
+from flops_fit.config.device import Precision
 from flops_fit.config.spec import SweepSpec, TrainingSpec
 from flops_fit.design.coverage import ON_TARGET
 from flops_fit.design.grid import PlannedRun
@@ -92,7 +93,7 @@ def set_up(run: PlannedRun, spec: SweepSpec) -> Trainee:
         batches=spec.data.train_batches(run.batch_size, run.seed),
         units_per_sample=data.units_per_sample,
         device=device,
-        precision=_precision(spec.training, device),
+        precision=_autocast(run.precision, device),
         loss_sum=torch.zeros((), device=device),
     )
 
@@ -147,14 +148,12 @@ def _optimizer(groups: list[dict[str, Any]], training: TrainingSpec) -> torch.op
         return torch.optim.AdamW(groups, betas=training.betas, eps=training.eps, weight_decay=0.0)
 
 
-def _precision(training: TrainingSpec, device: torch.device) -> AbstractContextManager[Any]:
-    """Return autocast as the spec asks.
+def _autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context of a forward pass.
 
     Not through Accelerate, which keeps one precision per process: two sweeps of one session may differ in it.
     """
-    auto = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    bf16 = training.precision == "bf16" or (training.precision == "auto" and auto)
-    return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def _next_batch(trainee: Trainee) -> Batch:

@@ -35,6 +35,7 @@ def row_of(
         n_steps=n_steps,
         batch_size=run.batch_size,
         lr=run.lr,
+        precision=run.precision,
     )
 
 

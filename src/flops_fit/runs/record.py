@@ -36,5 +36,7 @@ class RunRecord:
     batch_size: int | None = None
     """Rows of a global batch."""
     lr: float | None = None
+    precision: str = ""
+    """Of the forward pass, fp32 or bf16; empty for imported rows that do not say."""
     plan_id: str = ""
     """Hash of the plan that this run was trained for."""

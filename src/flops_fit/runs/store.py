@@ -13,7 +13,7 @@ from flops_fit.errors import StoreError
 from flops_fit.runs.record import RunRecord
 
 SCHEMA_VERSION = 1
-"""Kept in `user_version`; raised whenever the columns change."""
+"""Kept in `user_version`; raised whenever a release changes the columns."""
 
 BUSY_S = 60.0
 """How long a write waits for another process before it gives up."""
@@ -38,6 +38,7 @@ CREATE TABLE runs (
     n_steps INTEGER,
     batch_size INTEGER,
     lr REAL,
+    precision TEXT NOT NULL,
     plan_id TEXT NOT NULL
 )
 """

@@ -193,5 +193,6 @@ def _record(columns: Columns, line: _Line) -> RunRecord:
         n_steps=whole("n_steps"),
         batch_size=whole("batch_size"),
         lr=value("lr"),
+        precision=text("precision"),
         plan_id=text("plan_id"),
     )
