@@ -1,11 +1,17 @@
 """Processes side by side: the same numbers as one process, and no run lost to a dead worker."""
 
+import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import PrivateAttr
 
 from flops_fit.engine import run_sweep
 from flops_fit.engine.executors import count_workers
@@ -60,28 +66,56 @@ def test_by_default_there_is_one_worker_per_core(make_spec):
     assert count_workers(make_spec(training={})) == cores
 
 
-def test_a_spec_with_parts_that_cannot_be_sent_trains_in_one_process(make_spec, parts):
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    """What a script said that trained its own classes with two workers, with one, and resumed with one."""
+    folder = tmp_path_factory.mktemp("script")
+    said = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("user_script.py")), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    return folder, *json.loads(said.stdout)
+
+
+def test_classes_and_lambdas_of_a_script_train_the_same_in_workers(script):
+    _, (trained, in_two), (_, in_one), _ = script
+    assert trained == len(in_two) >= 5
+    assert in_two == in_one
+    assert {status for _, status, _ in in_two} == {"completed"}
+
+
+def test_workers_do_not_run_the_script_again(script):
+    assert (script[0] / "started").read_text() == "once\n"
+
+
+def test_a_sweep_begun_with_workers_goes_on_in_one_process(script):
+    _, (_, in_two), _, (trained, rows) = script
+    assert (trained, rows) == (0, in_two)
+
+
+@pytest.fixture
+def unsendable(parts):
+    class Locked(parts.Mlp):
+        _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    return Locked()
+
+
+def test_a_spec_that_cannot_be_sent_trains_in_one_process(make_spec, unsendable):
+    assert count_workers(make_spec(model=unsendable, training={})) == 1
+
+
+def test_asking_for_workers_with_parts_that_cannot_be_sent_is_an_error(make_spec, unsendable):
+    with pytest.raises(TrainingError, match=r"cannot be sent to other processes: TypeError: .*lock"):
+        count_workers(make_spec(model=unsendable, training=SIDE_BY_SIDE))
+
+
+def test_a_local_class_is_sent_by_value(make_spec, parts):
     class Local(parts.Mlp):
         pass
 
-    assert count_workers(make_spec(model=Local(), training={})) == 1
-
-
-def test_parts_of_a_script_train_in_one_process(make_spec, parts, monkeypatch):
-    """A worker does not run the user's script, so it could not find them."""
-    import __main__
-
-    class Scripted(parts.Mlp):
-        pass
-
-    Scripted.__module__, Scripted.__qualname__ = "__main__", "Scripted"
-    monkeypatch.setattr(__main__, "Scripted", Scripted, raising=False)
-    assert count_workers(make_spec(model=Scripted(), training={})) == 1
-
-
-def test_asking_for_workers_with_parts_that_cannot_be_sent_is_an_error(make_spec, parts):
-    class Local(parts.Mlp):
-        pass
-
-    with pytest.raises(TrainingError, match="cannot be sent to other processes"):
-        count_workers(make_spec(model=Local(), training=SIDE_BY_SIDE))
+    assert count_workers(make_spec(model=Local(), training=SIDE_BY_SIDE)) == 2

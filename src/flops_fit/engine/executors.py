@@ -14,13 +14,19 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
 
+import cloudpickle
+
+from flops_fit.config.device import process_state
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine.row import failed_row
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
 
-_MOVE_IT = "move your classes and functions into a module that can be imported, or set training.workers: 1"
+_MEND = "open files, locks and generators inside the methods that use them, or set training.workers: 1"
+
+_LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+"""Variables by which a launcher tells a process that it is one of several."""
 
 
 def execute(runs: Sequence[PlannedRun], spec: SweepSpec, *, workers: int) -> Generator[RunRecord]:
@@ -31,25 +37,24 @@ def execute(runs: Sequence[PlannedRun], spec: SweepSpec, *, workers: int) -> Gen
     """
     if workers == 1 or len(runs) <= 1:
         return (attempt(run, spec) for run in runs)
-    return _side_by_side(runs, pickle.dumps(spec), min(workers, len(runs)))
+    return _side_by_side(runs, _sent(spec), min(workers, len(runs)))
 
 
 def count_workers(spec: SweepSpec) -> int:
     """Return how many processes train side by side.
 
-    By default one per core on a CPU and one on a GPU. Processes need a spec that can be pickled
-    and imported; where it cannot, the default is one.
+    By default one per core on a CPU and one on a GPU; one where the spec cannot be sent to processes.
 
     Raises:
-        TrainingError: `workers-need-modules`, several processes are asked for and cannot get the spec.
+        TrainingError: `spec-not-sendable`, several processes are asked for and cannot get the spec.
     """
     asked = spec.training.workers
     obstacle = _obstacle(spec) if asked != 1 else ""
     if asked is not None and asked > 1 and obstacle:
         raise TrainingError(
             f"training.workers = {asked}, but the spec cannot be sent to other processes: {obstacle}.",
-            fix=_MOVE_IT,
-            code="workers-need-modules",
+            fix=_MEND,
+            code="spec-not-sendable",
         )
     return asked or (1 if obstacle or _has_gpu() else _cores())
 
@@ -69,17 +74,23 @@ def attempt(run: PlannedRun, spec: SweepSpec) -> RunRecord:
 def _obstacle(spec: SweepSpec) -> str:
     """Say why another process could not receive `spec`; empty if it can."""
     try:
-        content = pickle.dumps(spec)
+        _sent(spec)
     except Exception as error:  # noqa: BLE001 - user classes may raise anything when pickled
         return f"{type(error).__name__}: {error}"
-    # A worker does not run the user's script, so it has no such module.
-    return "part of it is defined in __main__" if b"__main__" in content else ""
+    return ""
+
+
+def _sent(spec: SweepSpec) -> bytes:
+    """Pickle `spec` for workers; what the user's script or notebook defines goes along by value.
+
+    Workers do not run the script, and there it has no source: a run is named in the parent only.
+    """
+    content: bytes = cloudpickle.dumps(spec)
+    return content
 
 
 def _has_gpu() -> bool:
-    from accelerate import Accelerator
-
-    return bool(Accelerator().device.type != "cpu")
+    return bool(process_state().device.type != "cpu")
 
 
 def _cores() -> int:
@@ -182,6 +193,8 @@ def _death(exit_code: int | None) -> str:
 
 def _work(pipe: Connection, content: bytes) -> None:
     """Train what comes through the pipe until it is closed."""
+    for name in _LAUNCHED:  # whatever our parent belongs to, we train alone
+        os.environ.pop(name, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, and the parent ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -212,6 +225,6 @@ def _end_with_parent() -> None:
 def _unreadable(error: Exception) -> TrainingError:
     return TrainingError(
         f"A worker process cannot load the spec: {type(error).__name__}: {error}",
-        fix=_MOVE_IT,
-        code="workers-need-modules",
+        fix=_MEND,
+        code="spec-not-sendable",
     )

@@ -51,7 +51,7 @@ def run_sweep(
         report: Called at the start, after every run, and once more when the sweep ends or is interrupted.
 
     Raises:
-        TrainingError: `no-run-completed`, `workers-need-modules` or `distributed`.
+        TrainingError: `no-run-completed`, `spec-not-sendable` or `distributed`.
         StoreError: a row cannot be written.
     """
     started = time.perf_counter()
