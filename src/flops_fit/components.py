@@ -153,11 +153,22 @@ class FitForm(Component):
 
 
 class SurfaceForm(FitForm):
-    """A loss surface L(N, D) that the core's estimators fit."""
+    """A loss surface L(N, D) that the core's estimators fit.
+
+    `param_names`, `bounds`, `predict` and `optimum` are enough. The rest makes the fit global and fast.
+    """
 
     param_names: ClassVar[tuple[str, ...]]
     bounds: ClassVar[tuple[tuple[float, float], ...]]
     """Allowed range of each parameter, in the order of `param_names`."""
+    offset: ClassVar[str | None] = None
+    """The parameter in the unit of the loss that may end at exactly 0, e.g. 'E'."""
+    batched: ClassVar[bool] = False
+    """Whether `predict` and `jacobian` also take theta of shape (n_theta, batch, 1), and then return shapes
+    (batch, n_runs) and (batch, n_runs, n_theta)."""
+
+    space: Literal["log", "linear"] = "log"
+    """Which residuals are made small: those of ln loss, where noise grows with the loss, or of the loss."""
 
     @abstractmethod
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
@@ -165,6 +176,27 @@ class SurfaceForm(FitForm):
 
     def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats | None:
         """Return dL/dtheta, shape (n_runs, n_theta), or None to let the core difference `predict`."""
+        return None
+
+    def grid(self, n_params: Floats, n_units: Floats) -> Floats | None:
+        """Return values at which to look for the last parameters, those in which the loss is not linear.
+
+        Shape (n_nonlinear, n_grid); None where the loss is not linear in the first parameters.
+        """
+        return None
+
+    def columns(self, nonlinear: Floats, n_params: Floats, n_units: Floats) -> Floats | None:
+        """Return what each of the first parameters multiplies, shape (n_linear, n_grid, n_runs); see `grid`.
+
+        `nonlinear` has shape (n_nonlinear, n_grid, 1).
+        """
+        return None
+
+    def starts(self, plain: Floats, n_params: Floats, n_units: Floats) -> Floats | None:
+        """Return parameters to start from, shape (n_starts, n_theta); None lets the core search the bounds.
+
+        `plain` are the (E, A, B, alpha, beta) of E + A/N^alpha + B/D^beta, fitted to the same runs.
+        """
         return None
 
     @abstractmethod

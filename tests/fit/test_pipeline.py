@@ -35,7 +35,11 @@ def test_runs_without_budgets_make_the_surface_the_headline(public_runs):
 
 def test_a_form_that_is_asked_for_is_the_headline_and_the_other_kind_the_second(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.003), Chinchilla())
-    assert (law.headline.name, law.second.name, law.form) == ("chinchilla", "valley", {"kind": "chinchilla"})
+    assert (law.headline.name, law.second.name, law.form) == (
+        "chinchilla",
+        "valley",
+        {"kind": "chinchilla", "space": "log"},
+    )
 
 
 def test_two_budgets_leave_it_to_the_surface(chinchilla_runs):

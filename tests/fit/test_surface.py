@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from flops_fit.fit import Chinchilla
 from flops_fit.fit.points import points_of
 from flops_fit.fit.robust import huber, refine, refine_robustly
-from flops_fit.fit.separable import separable
-from flops_fit.fit.surface import fit_surface
+from flops_fit.fit.starting import start
+from flops_fit.fit.surface import fit_surface, laid_over
 
 EPOCH = (1.8172, 482.01, 2085.43, 0.3478, 0.3658)
 MARIN = (2.6, 2.0e4, 3.0e3, 0.66, 0.40)
@@ -40,10 +40,10 @@ def test_any_exponents_are_found_without_starting_values(chinchilla_runs, true_o
 def test_the_published_huber_objective_is_reached(public_runs):
     """Besiroglu et al. 2024, cell 18 of their notebook: sum of Huber(1e-3) over 240 rows is 0.00101827."""
     points = points_of(public_runs("epoch_chinchilla", excluded_by_besiroglu="False"))
-    surface, log_loss = separable(points.n_params, points.n_units), np.log(points.loss)
-    start = refine_robustly(surface, log_loss, surface.start(points.loss))[0][None]
+    surface, log_loss = laid_over(points, Chinchilla()), np.log(points.loss)
+    first = refine_robustly(surface, log_loss, start(surface, points.loss)).work[None]
     ones = np.ones((1, len(points)))
-    fitted = refine(surface, log_loss, start, counts=ones, loss=huber(1e-3), steps=300)
+    fitted = refine(surface, log_loss, first, counts=ones, loss=huber(1e-3), steps=300)
     theta = surface.theta(fitted.work)[0]
     assert huber(1e-3).cost(fitted.residuals).sum() == pytest.approx(0.0010182740, rel=1e-6)
     assert theta[0] == pytest.approx(1.8172, abs=0.002)

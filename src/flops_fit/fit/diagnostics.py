@@ -19,6 +19,8 @@ _HOPELESS = 10.0
 """Ratio of two laws' N* from which on neither can be believed."""
 _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
+_ARRIVED = 1e-6
+"""Share of the objective that one more step may still promise at a minimum."""
 
 
 def findings_of(points: Points, headline: Law, second: Law | None) -> tuple[Finding, ...]:
@@ -228,6 +230,14 @@ def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
         message=f"Intervals hold if losses follow {surface.name!r}; they know nothing of its misfit.",
         action="train IsoFLOP budgets for an answer that assumes no form",
     )
+    if surface.gain_left > _ARRIVED:
+        yield Finding(
+            code="not-converged",
+            severity="error",
+            message=f"The fit of {surface.name!r} has not arrived: one more step promises a gain of "
+            f"{surface.gain_left:.2g}.",
+            action="choose another form: these runs do not determine this one",
+        )
     if surface.on_bound:
         yield Finding(
             code="parameter-on-bound",

@@ -1,94 +1,118 @@
-"""Any `SurfaceForm` over the runs of one table: starts from its bounds, slopes from its contract."""
+"""Any `SurfaceForm` over the runs of one table, in parameters that suit an optimiser, in batches."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.robust import huber, refine
 
-_LEAST, _LARGEST = 1e-9, 1e12
-"""What takes the place of an open bound."""
+_REACH = 150.0
+"""Largest logarithm of a parameter, either way."""
+_OPEN = (1e-9, 1e12)
+"""What takes the place of an open bound while a form's bounds are searched."""
 _NARROW = 100.0
-_SCANNED = 12
-"""Binary logarithm of how many parameter vectors are tried."""
-_REFINED = 16
-"""How many of them are improved before the best is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FormSurface:
-    """A form's surface. Parameters that cannot be negative are worked on as logarithms."""
+    """A form's surface over runs, arrays of shape (n_runs,).
+
+    Parameters that cannot be negative are worked on as logarithms, the form's `offset` as a share of the
+    typical loss.
+    """
 
     form: SurfaceForm
     n_params: Floats
     n_units: Floats
+    typical: float
+    """Median loss."""
 
-    def log_loss(self, work: Floats) -> tuple[Floats, Floats]:
-        """Return ln loss, shape (batch, n_runs), and its slopes, shape (batch, n_runs, n_work)."""
+    def response(self, loss: Floats) -> Floats:
+        """Return losses on the scale on which residuals are made small."""
+        return np.log(loss) if self.form.space == "log" else loss / self.typical
+
+    def fitted(self, work: Floats) -> tuple[Floats, Floats]:
+        """Return responses, shape (batch, n_runs), and their slopes, shape (batch, n_runs, n_work)."""
         theta = self.theta(work)
-        loss = np.array([self._predict(row) for row in theta])
-        slopes = np.array([self._jacobian(row) for row in theta])
-        return np.log(loss), slopes * np.where(self._positive, theta, 1.0)[:, None, :] / loss[..., None]
+        loss = self.losses(theta)
+        by_work = self._slopes(theta) * self._theta_per_work(theta)[:, None, :]
+        if self.form.space == "log":
+            return np.log(loss), by_work / loss[..., None]
+        return loss / self.typical, by_work / self.typical
+
+    def losses(self, theta: Floats) -> Floats:
+        """Return losses that are positive and finite wherever the search leads, shape (batch, n_runs)."""
+        with np.errstate(all="ignore"):
+            loss = predict_each(self.form, theta, self.n_params, self.n_units)
+        return np.clip(np.nan_to_num(loss, nan=1e80), 1e-80, 1e80)
 
     def lower(self) -> Floats:
         """Return the least allowed working parameters."""
-        return self._work(np.array([low for low, _ in self.form.bounds]))
+        return self.work(np.array([low for low, _ in self.form.bounds]))
 
     def upper(self) -> Floats:
         """Return the largest allowed working parameters."""
-        return self._work(np.array([high for _, high in self.form.bounds]))
+        return self.work(np.array([high for _, high in self.form.bounds]))
 
     def theta(self, work: Floats) -> Floats:
         """Turn working parameters, shape (..., n_work), into the form's own."""
-        return np.where(self._positive, np.exp(np.where(self._positive, work, 0.0)), work)
+        exponential = np.exp(np.where(self._logarithmic, work, 0.0))
+        return np.where(self._logarithmic, exponential, work * self._unit)
 
-    def start(self, loss: Floats) -> Floats:
-        """Return the best of the most promising points of a scan of the bounds, each refined."""
-        from scipy.stats import qmc  # costs a second to import, and only plugins' forms need it
+    def work(self, theta: Floats) -> Floats:
+        """Turn the form's parameters, shape (..., n_work), into working ones."""
+        positive = np.maximum(np.where(self._logarithmic, theta, 1.0), 1e-300)
+        return np.where(self._logarithmic, np.clip(np.log(positive), -_REACH, _REACH), theta / self._unit)
 
-        unit = qmc.Sobol(d=len(self.form.bounds), scramble=False).random_base2(_SCANNED)
-        work = np.clip(self._spread(unit), self.lower(), self.upper())
-        misses = np.array(
-            [np.abs(np.log(self._predict(row)) - np.log(loss)).sum() for row in self.theta(work)]
-        )
-        promising = work[np.argsort(misses, kind="stable")[:_REFINED]]
-        counts = np.ones((len(promising), len(loss)))
-        refined = refine(self, np.log(loss), promising, counts=counts, loss=huber(0.01), steps=100)
-        best = huber(0.01).cost(refined.residuals).sum(axis=1).argmin()
-        return np.array(refined.work[best])
-
-    def _spread(self, unit: Floats) -> Floats:
+    def spread(self, unit: Floats) -> Floats:
         """Spread points of the unit cube over the bounds: evenly over narrow ones, else on a log scale."""
-        low, high = np.array(self.form.bounds).T
-        even = self._work(low + unit * np.where(high - low <= _NARROW, high - low, 0.0))
-        logarithmic = self.lower() + unit * (self.upper() - self.lower())
+        bounds = np.array(self.form.bounds)
+        largest = np.where(self._logarithmic, _OPEN[1], 10 * self._unit)
+        low, high = np.maximum(bounds[:, 0], -largest), np.minimum(bounds[:, 1], largest)
+        low = np.where(self._logarithmic, np.maximum(low, _OPEN[0]), low)
+        even = self.work(low + unit * (high - low))
+        logarithmic = self.work(low) + unit * (self.work(high) - self.work(low))
         return np.where(high - low <= _NARROW, even, logarithmic)
 
     @property
-    def _positive(self) -> Floats:
-        return np.array([low >= 0 for low, _ in self.form.bounds])
+    def _logarithmic(self) -> NDArray[np.bool_]:
+        names, bounds = self.form.param_names, self.form.bounds
+        return np.array(
+            [low >= 0 and name != self.form.offset for name, (low, _) in zip(names, bounds, strict=True)]
+        )
 
-    def _work(self, theta: Floats) -> Floats:
-        capped = np.clip(theta, -_LARGEST, _LARGEST)
-        return np.where(self._positive, np.log(np.maximum(capped, _LEAST)), capped)
+    @property
+    def _unit(self) -> Floats:
+        return np.array([self.typical if name == self.form.offset else 1.0 for name in self.form.param_names])
 
-    def _predict(self, theta: Floats) -> Floats:
-        """Return losses that are positive and finite wherever the scan of a form's bounds leads."""
+    def _theta_per_work(self, theta: Floats) -> Floats:
+        return np.where(self._logarithmic, theta, self._unit)
+
+    def _slopes(self, theta: Floats) -> Floats:
         with np.errstate(all="ignore"):
-            loss = self.form.predict(theta, self.n_params, self.n_units)
-        return np.clip(np.nan_to_num(loss, nan=1e30), 1e-30, 1e30)
-
-    def _jacobian(self, theta: Floats) -> Floats:
-        with np.errstate(all="ignore"):
-            stated = self.form.jacobian(theta, self.n_params, self.n_units)
-        return np.nan_to_num(self._differences(theta) if stated is None else stated)
+            if self.form.batched:
+                stated = self.form.jacobian(theta.T[..., None], self.n_params, self.n_units)
+            else:
+                each = [self.form.jacobian(row, self.n_params, self.n_units) for row in theta]
+                stated = None if any(rows is None for rows in each) else np.array(each)
+            return np.nan_to_num(
+                self._differences(theta) if stated is None else stated, posinf=0.0, neginf=0.0
+            )
 
     def _differences(self, theta: Floats) -> Floats:
-        columns = []
-        for i, value in enumerate(theta):
-            step = np.zeros_like(theta)
-            step[i] = 1e-6 * max(abs(value), 1e-6)
-            columns.append((self._predict(theta + step) - self._predict(theta - step)) / (2 * step[i]))
-        return np.stack(columns, axis=1)
+        """Difference the prediction, parameter by parameter, a millionth to either side."""
+        step = 1e-6 * np.maximum(np.abs(theta), 1e-6)
+        sides = [
+            (self.losses(theta + step * one) - self.losses(theta - step * one)) / (2 * step @ one)[:, None]
+            for one in np.eye(theta.shape[1])
+        ]
+        return np.stack(sides, axis=-1)
+
+
+def predict_each(form: SurfaceForm, thetas: Floats, n_params: Floats, n_units: Floats) -> Floats:
+    """Return the losses of each of a batch of parameters, shape (batch, n_runs)."""
+    if form.batched:
+        return form.predict(thetas.T[..., None], n_params, n_units)
+    return np.array([form.predict(theta, n_params, n_units) for theta in thetas])

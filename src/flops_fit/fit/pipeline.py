@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from flops_fit.components import Estimator, FitForm, SurfaceForm
 from flops_fit.errors import FitError
-from flops_fit.fit.chinchilla import Chinchilla
 from flops_fit.fit.determined import check_determined
 from flops_fit.fit.diagnostics import findings_of
+from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points, points_of
 from flops_fit.fit.scaling_law import ScalingLaw

@@ -1,4 +1,4 @@
-"""Robust nonlinear least squares on ln loss, many weightings of the same runs at once.
+"""Robust nonlinear least squares on the responses of a surface, many weightings of the same runs at once.
 
 Levenberg-Marquardt steps on iteratively reweighted residuals. Whether a fit has arrived is judged by its
 projected gradient and never by an optimiser's own word.
@@ -15,16 +15,22 @@ from flops_fit.fit.counting import bisquare, robust_scale
 
 
 class Surface(Protocol):
-    """ln loss over the runs of one table, as a function of working parameters."""
+    """A response (ln loss, say) over the runs of one table, as a function of working parameters."""
 
-    def log_loss(self, work: Floats) -> tuple[Floats, Floats]:
-        """Return ln loss, shape (batch, n_runs), and its slopes, shape (batch, n_runs, n_work)."""
+    def fitted(self, work: Floats) -> tuple[Floats, Floats]:
+        """Return responses, shape (batch, n_runs), and their slopes, shape (batch, n_runs, n_work)."""
 
     def lower(self) -> Floats:
         """Return the least allowed working parameters."""
 
     def upper(self) -> Floats:
         """Return the largest allowed working parameters."""
+
+
+_PART = 250
+"""Fits that are improved at the same time, so that their slopes stay in the cache."""
+_ROUNDING = 1e-9
+"""Residual below which there is nothing left to fit."""
 
 
 class RobustLoss(NamedTuple):
@@ -35,11 +41,15 @@ class RobustLoss(NamedTuple):
 
 
 class Refined(NamedTuple):
-    """Working parameters, shape (batch, n_work), and their residuals and weights, shape (batch, n_runs)."""
+    """What became of each of a batch of fits."""
 
     work: Floats
+    """Working parameters, shape (batch, n_work)."""
     residuals: Floats
-    weights: Floats
+    """Shape (batch, n_runs)."""
+    left: Floats
+    """Share by which one more step promises to lower the sum of squares; about 0 where a fit has arrived,
+    judged by the projected gradient in the metric of the normal equations; shape (batch,)."""
 
 
 def huber(delta: float) -> RobustLoss:
@@ -63,81 +73,128 @@ def tukey(cutoff: float) -> RobustLoss:
 
 
 def refine(
-    surface: Surface, log_loss: Floats, work: Floats, *, counts: Floats, loss: RobustLoss, steps: int
+    surface: Surface, response: Floats, work: Floats, *, counts: Floats, loss: RobustLoss, steps: int
 ) -> Refined:
     """Improve each of a batch of parameters until it stops moving or `steps` are spent.
 
     Args:
         surface: What is fitted.
-        log_loss: ln loss of the runs, shape (n_runs,).
+        response: What the surface should give, shape (n_runs,).
         work: Where to start, shape (batch, n_work).
         counts: How often each run counts in each fit, shape (batch, n_runs).
         loss: How residuals are judged.
         steps: Levenberg-Marquardt steps at most.
     """
+    parts = [
+        _refine_part(
+            surface, response, work[i : i + _PART], counts=counts[i : i + _PART], loss=loss, steps=steps
+        )
+        for i in range(0, len(work), _PART)
+    ]
+    return Refined(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+
+
+def _refine_part(
+    surface: Surface, response: Floats, work: Floats, *, counts: Floats, loss: RobustLoss, steps: int
+) -> Refined:
     lower, upper = surface.lower(), surface.upper()
-    damping = np.full(len(work), 1e-3)
-    fitted, slopes = surface.log_loss(work)
-    cost = np.sum(counts * loss.cost(log_loss - fitted), axis=1)
+    state = _judged(surface, response, work.copy(), counts, loss)
+    damping, moving = np.full(len(work), 1e-3), np.arange(len(work))
     for _ in range(steps):
-        weights = counts * loss.weight(log_loss - fitted)
-        gradient, hessian = _normal_equations(log_loss - fitted, slopes, weights)
-        held = ((work <= lower) & (gradient < 0)) | ((work >= upper) & (gradient > 0))
-        step = _damped_step(gradient, hessian, damping, held)
-        trial = np.clip(work + np.clip(step, -1.0, 1.0), lower, upper)
-        trial_fitted, trial_slopes = surface.log_loss(trial)
-        trial_cost = np.sum(counts * loss.cost(log_loss - trial_fitted), axis=1)
-        better = trial_cost <= cost
-        arrived = np.all(np.abs(trial - work) < 1e-9 * (1 + np.abs(work)), axis=1)
-        work = np.where(better[:, None], trial, work)
-        fitted = np.where(better[:, None], trial_fitted, fitted)
-        slopes = np.where(better[:, None, None], trial_slopes, slopes)
-        cost = np.where(better, trial_cost, cost)
-        damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-12, 1e12)
-        if arrived.all():
+        now = _State(*(field[moving] for field in state))
+        step = _damped_step(now, damping[moving], _held(now, lower, upper))
+        trial = np.clip(now.work + np.clip(step, -1.0, 1.0), lower, upper)
+        new = _judged(surface, response, trial, counts[moving], loss)
+        better = new.cost <= now.cost
+        for field, value in zip(state, new, strict=True):
+            field[moving[better]] = value[better]
+        damping[moving] = np.clip(damping[moving] * np.where(better, 0.1, 10.0), 1e-12, 1e12)
+        moving = moving[np.any(np.abs(trial - now.work) >= 1e-9 * (1 + np.abs(now.work)), axis=1)]
+        if not len(moving):
             break
-    return Refined(work, log_loss - fitted, counts * loss.weight(log_loss - fitted))
+    return Refined(state.work, state.residuals, _left(state, _held(state, lower, upper)))
 
 
-def _normal_equations(residuals: Floats, slopes: Floats, weights: Floats) -> tuple[Floats, Floats]:
+class _State(NamedTuple):
+    """Parameters of a batch of fits, how good they are and the normal equations there."""
+
+    work: Floats
+    residuals: Floats
+    cost: Floats
+    squares: Floats
+    gradient: Floats
+    hessian: Floats
+
+
+def _judged(surface: Surface, response: Floats, work: Floats, counts: Floats, loss: RobustLoss) -> _State:
+    fitted, slopes = surface.fitted(work)
+    residuals = response - fitted
+    weights = counts * loss.weight(residuals)
     weighted = slopes * weights[..., None]
-    return np.einsum("bnp,bn->bp", weighted, residuals), weighted.swapaxes(1, 2) @ slopes
+    transposed = weighted.swapaxes(1, 2)
+    return _State(
+        work=work,
+        residuals=residuals,
+        cost=np.sum(counts * loss.cost(residuals), axis=1),
+        squares=np.sum(weights * residuals**2, axis=1),
+        gradient=(transposed @ residuals[..., None])[..., 0],
+        hessian=transposed @ slopes,
+    )
 
 
-def _damped_step(gradient: Floats, hessian: Floats, damping: Floats, held: NDArray[np.bool_]) -> Floats:
+def _held(state: _State, lower: Floats, upper: Floats) -> NDArray[np.bool_]:
+    """Tell which parameters are on a bound that the data would have them cross."""
+    return ((state.work <= lower) & (state.gradient < 0)) | ((state.work >= upper) & (state.gradient > 0))
+
+
+def _damped_step(state: _State, damping: Floats, held: NDArray[np.bool_]) -> Floats:
     """Solve the damped normal equations, scaled to unit diagonal; parameters that are held do not move."""
-    n_work = gradient.shape[1]
-    gradient = np.where(held, 0.0, gradient)
-    hessian = np.where(held[:, :, None] | held[:, None, :], 0.0, hessian)
+    gradient = np.where(held, 0.0, state.gradient)
+    hessian = np.where(held[:, :, None] | held[:, None, :], 0.0, state.hessian)
     diagonal = np.einsum("bpp->bp", hessian)
-    size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    size, eye = np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), np.eye(gradient.shape[1])
     scaled = hessian / (size[:, :, None] * size[:, None, :])
-    scaled = scaled + (damping[:, None] + 1e-12)[:, :, None] * np.eye(n_work)
-    scaled = scaled + np.where(diagonal > 0, 0.0, 1.0)[:, :, None] * np.eye(n_work)
+    scaled = scaled + ((damping + 1e-12)[:, None] + np.where(diagonal > 0, 0.0, 1.0))[:, :, None] * eye
     step: Floats = np.linalg.solve(scaled, (gradient / size)[..., None])[..., 0] / size
     return step
 
 
-def refine_robustly(surface: Surface, log_loss: Floats, start: Floats) -> tuple[Floats, float, RobustLoss]:
+def _left(state: _State, held: NDArray[np.bool_]) -> Floats:
+    step = _damped_step(state, np.full(len(held), 1e-10), held)
+    promised = np.sum(step * np.where(held, 0.0, state.gradient), axis=1)
+    left: Floats = promised / (state.squares + _ROUNDING**2 * state.residuals.shape[1])
+    return left
+
+
+class RobustFit(NamedTuple):
+    """One table's fit."""
+
+    work: Floats
+    """Working parameters, shape (n_work,)."""
+    scale: float
+    """Robust standard deviation of the residuals."""
+    loss: RobustLoss
+    """What was minimised."""
+    left: float
+    """Share by which one more step promises to lower the objective; see `Refined.left`."""
+
+
+def refine_robustly(surface: Surface, response: Floats, start: Floats) -> RobustFit:
     """Fit one table from a rough start, letting the scale of the residuals emerge.
 
     Huber at the residual scale of the start, twice Huber at 1.345 scales, then bisquare at 4.685 (95%
     efficiency under normal noise); fewer than 20 runs stay with Huber.
-
-    Returns:
-        Working parameters, shape (n_work,); residual scale of ln loss; the loss that was minimised.
     """
-    once = np.ones((1, len(log_loss)))
+    once, spent = np.ones((1, len(response))), len(start)
     work = start[None]
-    residuals = log_loss - surface.log_loss(work)[0][0]
-    loss = huber(_scale(residuals, len(start)))
+    loss = huber(_scale(response - surface.fitted(work)[0][0], spent))
     for _ in range(3):
-        work, (residuals,), _ = refine(surface, log_loss, work, counts=once, loss=loss, steps=30)
-        loss = huber(1.345 * _scale(residuals, len(start)))
-    if len(log_loss) >= 20:
-        loss = tukey(4.685 * _scale(residuals, len(start)))
-    work, (residuals,), _ = refine(surface, log_loss, work, counts=once, loss=loss, steps=60)
-    return work[0], _scale(residuals, len(start)), loss
+        work, (residuals,), _ = refine(surface, response, work, counts=once, loss=loss, steps=30)
+        loss = huber(1.345 * _scale(residuals, spent))
+    if len(response) >= 20:
+        loss = tukey(4.685 * _scale(residuals, spent))
+    work, (residuals,), left = refine(surface, response, work, counts=once, loss=loss, steps=100)
+    return RobustFit(work[0], _scale(residuals, spent), loss, float(left[0]))
 
 
 def _scale(residuals: Floats, n_fitted: int) -> float:

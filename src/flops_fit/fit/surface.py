@@ -9,13 +9,13 @@ from pydantic import PlainSerializer, PlainValidator
 from flops_fit.components import SurfaceForm
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.chinchilla import Chinchilla
 from flops_fit.fit.counting import FlopsPerUnit
-from flops_fit.fit.form_surface import FormSurface
+from flops_fit.fit.form_surface import FormSurface, predict_each
+from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
 from flops_fit.fit.robust import refine, refine_robustly
-from flops_fit.fit.separable import Separable, separable
+from flops_fit.fit.starting import start
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
@@ -26,8 +26,8 @@ _REACH = np.linspace(-4, 4, 161)
 
 
 def _form_from_json(stored: Any) -> SurfaceForm:
-    if stored == Chinchilla().model_dump():
-        return Chinchilla()
+    if stored.get("kind") == "chinchilla":
+        return Chinchilla.model_validate(stored)
     form = registry().find("fit", str(stored["kind"])).model_validate(stored) if "kind" in stored else None
     if not isinstance(form, SurfaceForm):
         raise ValueError(f"{stored!r} is no loss surface")  # noqa: TRY004 - pydantic collects ValueError
@@ -47,6 +47,8 @@ class SurfaceLaw:
     """Parameters fitted to resampled runs, shape (n_draws, n_theta)."""
     residual_scale: float
     """Robust standard deviation of ln loss around the surface."""
+    gain_left: float
+    """Share by which one more step promises to lower the objective; about 0 at a minimum."""
     on_bound: tuple[str, ...]
     """Parameters that ended on a bound."""
     flops_range: tuple[float, float]
@@ -81,7 +83,7 @@ class SurfaceLaw:
     def loss_at(self, n_params: float, n_units: float) -> Estimate:
         """Return the surface at any N and D."""
         n, d = np.array([n_params]), np.array([n_units])
-        draws = np.array([self.form.predict(theta, n, d)[0] for theta in self.draws])
+        draws = predict_each(self.form, self.draws, n, d)[:, 0]
         return _percentiles(float(self.form.predict(self.theta, n, d)[0]), draws)
 
     def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
@@ -100,7 +102,7 @@ class SurfaceLaw:
         n_params = best.n_params * np.exp(_REACH)
         n_units = flops / self.flops_per_unit.at(n_params)
         with np.errstate(over="ignore"):  # far from the optimum a draw may be infinite
-            curves = np.array([self.form.predict(theta, n_params, n_units) for theta in self.draws])
+            curves = predict_each(self.form, self.draws, n_params, n_units)
         curves = np.minimum(curves, 1e100)
         offset, lowest = _lowest(curves)
         return _Minima(best.n_params, float(loss[0]), np.log(best.n_params) + offset, lowest)
@@ -137,9 +139,10 @@ def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
     Raises:
         FitError: no finite parameters came out (`surface-failed`).
     """
-    surface = _laid_over(points, form)
-    work, scale, loss = refine_robustly(surface, np.log(points.loss), surface.start(points.loss))
-    theta = surface.theta(work)
+    surface = laid_over(points, form)
+    response = surface.response(points.loss)
+    fit = refine_robustly(surface, response, start(surface, points.loss))
+    work, theta = fit.work, surface.theta(fit.work)
     if not np.isfinite(theta).all():
         raise FitError(
             f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
@@ -148,23 +151,28 @@ def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
         )
     counts = _resampled_counts(points)
     starts = np.repeat(work[None], len(counts), axis=0)
-    draws = refine(surface, np.log(points.loss), starts, counts=counts, loss=loss, steps=_WARM_STEPS).work
+    draws = refine(surface, response, starts, counts=counts, loss=fit.loss, steps=_WARM_STEPS).work
     bound = (work <= surface.lower()) | (work >= surface.upper())
     return SurfaceLaw(
         form=form,
         theta=theta,
         draws=surface.theta(draws),
-        residual_scale=scale,
+        residual_scale=fit.scale,
+        gain_left=fit.left,
         on_bound=tuple(name for name, hit in zip(form.param_names, bound, strict=True) if hit),
         flops_range=(float(points.flops.min()), float(points.flops.max())),
         flops_per_unit=points.flops_per_unit,
     )
 
 
-def _laid_over(points: Points, form: SurfaceForm) -> Separable | FormSurface:
-    if isinstance(form, Chinchilla):
-        return separable(points.n_params, points.n_units)
-    return FormSurface(form=form, n_params=points.n_params, n_units=points.n_units)
+def laid_over(points: Points, form: SurfaceForm) -> FormSurface:
+    """Lay a form's surface over the runs."""
+    return FormSurface(
+        form=form,
+        n_params=points.n_params,
+        n_units=points.n_units,
+        typical=float(np.median(points.loss)),
+    )
 
 
 def _resampled_counts(points: Points) -> Floats:

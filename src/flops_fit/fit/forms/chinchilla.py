@@ -9,6 +9,7 @@ from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Allocation
 
+_EXPONENTS = np.geomspace(0.04, 1.6, 18)
 _LOPSIDED = 40.0
 """e-folds of N around N = D beyond which no optimum is sought: where A or B vanish there is none."""
 
@@ -31,19 +32,31 @@ class Chinchilla(SurfaceForm):
         (1e-3, 3.0),
         (1e-3, 3.0),
     )
+    offset: ClassVar[str | None] = "E"
+    batched: ClassVar[bool] = True
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
-        """Return the loss, shape (n_runs,)."""
+        """Return the loss, shape (n_runs,), or (batch, n_runs) for a batch of parameters."""
         E, A, B, alpha, beta = theta
         loss: Floats = E + A * n_params**-alpha + B * n_units**-beta
         return loss
 
     def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
-        """Return dL/dtheta, shape (n_runs, 5)."""
+        """Return dL/dtheta, shape (n_runs, 5) or (batch, n_runs, 5)."""
         _, A, B, alpha, beta = theta
         per_A, per_B = n_params**-alpha, n_units**-beta
         by_alpha, by_beta = -A * np.log(n_params) * per_A, -B * np.log(n_units) * per_B
-        return np.stack([np.ones_like(per_A), per_A, per_B, by_alpha, by_beta], axis=1)
+        return np.stack([np.ones_like(per_A), per_A, per_B, by_alpha, by_beta], axis=-1)
+
+    def grid(self, n_params: Floats, n_units: Floats) -> Floats:  # noqa: ARG002 - the contract's arguments
+        """Return pairs of exponents, shape (2, 324)."""
+        return np.stack(np.meshgrid(_EXPONENTS, _EXPONENTS)).reshape(2, -1)
+
+    def columns(self, nonlinear: Floats, n_params: Floats, n_units: Floats) -> Floats:
+        """Return what E, A and B multiply."""
+        alpha, beta = nonlinear
+        by_n, by_d = n_params**-alpha, n_units**-beta
+        return np.stack([np.ones_like(by_n), by_n, by_d])
 
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
         """Return the N and D of least loss on the curve flops = flops_per_unit(N) · D.
