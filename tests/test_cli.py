@@ -5,7 +5,9 @@ import sqlite3
 
 import pytest
 
+from flops_fit import find_optimal
 from flops_fit.cli import main
+from flops_fit.errors import SpecError
 
 TINY = """\
 model: gpt
@@ -191,3 +193,39 @@ def test_plugins_lists_the_core_and_gpt(capsys):
 def test_a_missing_spec_is_one_clear_error(capsys):
     assert main(["run", "nowhere.yaml"]) == 2
     assert "nowhere.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["plot", "LAW", "--out", "law.xyz"], "'.xyz' is no format of a plot"),
+        (["table", "LAW", "--flops", "1e300"], "positive number up to"),
+        (["export", "LAW", "--to", "nowhere/runs.csv"], "nowhere/runs.csv cannot be written"),
+        (["fit", "LAW", "--out", "in-the-way"], "in-the-way/law.json cannot be written"),
+        (["fit", "LAW", "--columns", "N=a,N=b"], "twice"),
+        (["fit", "."], "There is no sweep in ."),
+        (["init", "--model", "gtp"], "use 'gpt'"),
+        (["init", "--out", "nowhere/sweep.yaml"], "nowhere/sweep.yaml: cannot be written"),
+        (["predict", "in-the-way", "--flops", "1e18"], "in-the-way is no scaling law"),
+    ],
+)
+def test_a_mistake_is_one_message_without_a_traceback(sweep, tmp_path, monkeypatch, capsys, argv, hint):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in-the-way").touch()
+    assert main([str(sweep[1]) if word == "LAW" else word for word in argv]) == 2
+    told = capsys.readouterr().err
+    assert hint in told
+    assert told.count("fix:") == 1
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"plan": 3}', '{"plan": {}}'])
+def test_a_sweep_whose_spec_was_edited_says_how_to_get_it_back(sweep, tmp_path, capsys, content):
+    (tmp_path / "runs.sqlite").write_bytes((sweep[1] / "runs.sqlite").read_bytes())
+    (tmp_path / "spec.json").write_text(content)
+    assert main(["fit", str(tmp_path)]) == 2
+    assert "flops-fit run` again" in capsys.readouterr().err
+
+
+def test_a_spec_and_arguments_that_it_describes_are_not_both_taken():
+    with pytest.raises(SpecError, match="a spec and compute_budgets, seeds as well"):
+        find_optimal("sweep.yaml", compute_budgets=[1e9], seeds=(0, 1))

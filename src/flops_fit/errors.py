@@ -15,6 +15,7 @@ paste or to do) and a code, which is an anchor in docs/reference/errors.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 DOCS = "docs/reference/errors.md"
@@ -100,6 +101,15 @@ class DataError(FlopsFitError, RuntimeError):
 
 class StoreError(FlopsFitError, RuntimeError):
     """A sweep directory that cannot be read or written."""
+
+
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """Return the error about a result that cannot be written to `path`."""
+    return StoreError(
+        f"{path} cannot be written: {error.strerror or error}.",
+        fix="name a file in a folder that exists and that you may write to",
+        code="unwritable-file",
+    )
 
 
 class TrainingError(FlopsFitError, RuntimeError):

@@ -102,7 +102,7 @@ def test_a_component_without_a_name_lists_what_is_installed():
     [(where, problem, fix)] = of_model(kind=None)
     assert (where, problem) == ("model", "`kind` is missing; installed: other, tiny")
     assert fix.startswith("write `model: other`")
-    assert problems(data=3)[0][1] == "3 is not a data"
+    assert problems(data=3)[0][1] == "3 is no `data`"
 
 
 def test_an_unknown_field_suggests_its_neighbour_or_its_section():

@@ -50,7 +50,7 @@ def test_two_budgets_leave_it_to_the_surface(chinchilla_runs):
 @pytest.mark.parametrize(
     ("broken", "code", "message"),
     [
-        (lambda runs: runs[:2], "too-few-sizes", r"2 model size\(s\)"),
+        (lambda runs: runs[:2], "too-few-sizes", "2 model sizes"),
         (
             lambda runs: [replace(r, n_params=1e6, n_units=r.flops / 6e6) for r in runs],
             "too-few-sizes",

@@ -106,7 +106,7 @@ def test_a_law_that_is_not_there_or_no_law_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no law to read at"):
         load(tmp_path)
     (tmp_path / "law.json").write_text("{}")
-    with pytest.raises(FitError, match="no scaling law"):
+    with pytest.raises(FitError, match=r"law\.json is no scaling law"):
         load(tmp_path)
 
 
@@ -128,3 +128,28 @@ def test_the_description_explains_every_finding(fitted, bad_law):
     assert text.startswith("SIMULATED losses")
     assert "error x: The best size lies beyond the sizes trained.\n  train more" in text
     assert "Second opinion, 'chinchilla'" in ScalingResult(fitted).describe()
+
+
+@pytest.mark.parametrize("flops", [-1e18, 0.0, 1e41, 1e300, float("inf"), float("nan")])
+def test_a_budget_that_nobody_means_is_refused(fitted, flops):
+    with pytest.raises(FitError, match="positive number up to 1e"):
+        ScalingResult(fitted).predict(flops, accept_unreliable=True)
+    with pytest.raises(FitError, match="positive number up to 1e"):
+        ScalingResult(fitted).chinchilla_table([flops])
+
+
+def test_a_plot_goes_to_the_file_it_names_or_says_why_not(fitted, tmp_path):
+    result = ScalingResult(fitted)
+    assert result.save_plot(tmp_path / "plots" / "law.svg").read_text().startswith("<?xml")
+    with pytest.raises(StoreError, match=r"'\.xyz' is no format of a plot; formats: .*png"):
+        result.save_plot(tmp_path / "law.xyz")
+    with pytest.raises(StoreError, match="'no suffix' is no format"):
+        result.save_plot(tmp_path / "law")
+
+
+def test_a_law_or_plot_that_cannot_be_written_is_one_clear_error(fitted, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"law\.json cannot be written"):
+        ScalingResult(fitted).save(tmp_path / "file")
+    with pytest.raises(StoreError, match=r"law\.png cannot be written"):
+        ScalingResult(fitted).save_plot(tmp_path / "file" / "law.png")

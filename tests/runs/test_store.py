@@ -176,7 +176,7 @@ def test_reading_refuses_to_write(store, path):
 
 
 def test_reading_does_not_create_anything(path):
-    with pytest.raises(StoreError, match="no sweep at"):
+    with pytest.raises(StoreError, match="no sweep in"):
         RunStore(path, read_only=True)
     assert not path.parent.exists()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flops_fit.errors import TableError
+from flops_fit.errors import StoreError, TableError
 from flops_fit.runs import RunRecord, read_table, write_table
 
 positive = st.floats(1e-300, 1e300)
@@ -174,6 +174,21 @@ def test_files_that_are_no_tables_are_refused(tmp_path, table):
         read_table(table(""))
     with pytest.raises(TableError, match="a header but no rows"):
         read_table(table("N,D,loss"))
+    with pytest.raises(TableError, match="separated by ';'"):
+        read_table(table("N;D;loss", "1e6;2e7;3.5"))
     (tmp_path / "runs.parquet").write_bytes(b"PAR1\xff\xfe\x00")
     with pytest.raises(TableError, match="no CSV file"):
         read_table(tmp_path / "runs.parquet")
+
+
+def test_a_column_that_the_header_has_twice_is_refused_if_it_would_be_used(table):
+    with pytest.raises(TableError, match=r"column 'N' 2 times"):
+        read_table(table("N,N,D,loss", "1e6,3e6,2e7,3.5"))
+    assert read_table(table("note,note,N,D,loss", "a,b,1e6,2e7,3.5"))[0].n_params == 1e6
+
+
+def test_a_table_that_cannot_be_written_is_one_clear_error(tmp_path):
+    with pytest.raises(TableError, match=r"'\.parquet' is no format of a table"):
+        write_table([], tmp_path / "runs.parquet")
+    with pytest.raises(StoreError, match="cannot be written: No such file"):
+        write_table([], tmp_path / "nowhere" / "runs.csv")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from flops_fit.config.python_data import PythonData
 from flops_fit.config.python_loss import PythonLoss
 from flops_fit.config.python_model import PythonModel, name_of, no_num_params
 from flops_fit.config.spec import DesignSpec, SweepSpec, TrainingSpec
-from flops_fit.errors import DataError, PluginError
+from flops_fit.errors import DataError, PluginError, SpecError
 from flops_fit.plugins.registry import nearest
 
 
@@ -58,16 +59,12 @@ def adapt(
     Raises:
         PluginError: `not-a-model-class`, `no-size-param`, `bad-model-kwargs`, `no-num-params`.
         DataError: `unsized-dataset`, `custom-sampler`.
-        SpecError: The other options break rules; lists all of them.
+        SpecError: `wrong-argument`; or the other options break rules; lists all of them.
     """
+    _check_types(model_size_param, model_kwargs, model_sizes)
     fixed = dict(model_kwargs or {})
     _check_model(model_cls, model_size_param, fixed)
-    if not callable(loss_fn):
-        raise PluginError(
-            f"loss_fn is {type(loss_fn).__name__}, which cannot be called.",
-            fix="pass a function of (outputs, targets), e.g. torch.nn.functional.cross_entropy",
-            code="loss-not-callable",
-        )
+    _check_loss(loss_fn)
     return load_spec(
         {
             "model": PythonModel(
@@ -78,8 +75,8 @@ def adapt(
             "flops": flops,
             "fit": fit,
             "allow_thin_sweep": allow_thin_sweep,
-            "budgets": tuple(compute_budgets),
-            "seeds": tuple(seeds),
+            "budgets": _listed(compute_budgets),
+            "seeds": _listed(seeds),
             "design": design or {},
             "training": _training(training, dataset),
             "output_dir": output_dir,
@@ -87,21 +84,62 @@ def adapt(
     )
 
 
+def _check_types(size_param: object, kwargs: object, sizes: object) -> None:
+    """Refuse what the spec would not see: it takes the other arguments as they are."""
+    for name, found, right, example in (
+        ("model_size_param", size_param, isinstance(size_param, str), 'model_size_param="width"'),
+        ("model_kwargs", kwargs, isinstance(kwargs, Mapping | None), 'model_kwargs={"n_layers": 2}'),
+        ("model_sizes", sizes, isinstance(_listed(sizes), tuple), "model_sizes=[64, 128, 256]"),
+    ):
+        if not right:
+            raise SpecError(
+                f"{name} is {reprlib.repr(found)}, of type {type(found).__name__}.",
+                fix=f"pass e.g. {example}",
+                code="wrong-argument",
+            )
+
+
+def _listed(values: object) -> object:
+    """Return the items of an array, a generator or another iterable; the spec refuses what is none."""
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else values
+
+
+def _check_loss(loss_fn: object) -> None:
+    if callable(loss_fn) and not isinstance(loss_fn, type):
+        return
+    found = f"the class {loss_fn.__name__}" if isinstance(loss_fn, type) else reprlib.repr(loss_fn)
+    example = f"{loss_fn.__name__}()" if isinstance(loss_fn, type) else "torch.nn.functional.cross_entropy"
+    raise PluginError(
+        f"loss_fn is {found}; a function of (outputs, targets) is needed.",
+        fix=f"pass e.g. loss_fn={example}",
+        code="loss-not-callable",
+    )
+
+
 def _check_model(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[str, Any]) -> None:
     """Refuse what can be seen to fail without building anything."""
-    is_instance = hasattr(model_cls, "forward") and not isinstance(model_cls, type)
-    if is_instance or not callable(model_cls):
-        raise PluginError(
-            f"model_cls is an instance of {type(model_cls).__name__}; a sweep builds many models of a class.",
-            fix=f"pass the class itself: model_cls={type(model_cls).__name__}",
-            code="not-a-model-class",
-        )
-    parameters = inspect.signature(model_cls).parameters
+    parameters = _parameters(model_cls)
     if size_param in fixed or not _takes(size_param, parameters):
         raise _no_size_param(model_cls, size_param, [name for name in parameters if name not in fixed])
     _check_kwargs(model_cls, size_param, fixed)
     if isinstance(model_cls, type) and not callable(getattr(model_cls, "num_params", None)):
         raise no_num_params(model_cls.__name__)
+
+
+def _parameters(model_cls: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the arguments of a class, or of a function that makes models."""
+    is_instance = hasattr(model_cls, "forward") and not isinstance(model_cls, type)
+    try:
+        if callable(model_cls) and not is_instance:
+            return inspect.signature(model_cls).parameters
+    except ValueError:  # classes that are written in C may not tell
+        pass
+    found = f"an instance of {type(model_cls).__name__}" if is_instance else reprlib.repr(model_cls)
+    raise PluginError(
+        f"model_cls is {found}; a sweep builds many models of a class.",
+        fix=f"pass the class itself: model_cls={type(model_cls).__name__ if is_instance else 'MyModel'}",
+        code="not-a-model-class",
+    )
 
 
 def _takes(name: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
@@ -149,16 +187,19 @@ def _data(dataset: object, eval_dataset: object) -> DataSource:
     rows, collate = _unloaded(dataset)
     evaluation, evaluation_collate = _unloaded(eval_dataset)
     for name, candidate in (("dataset", rows), ("eval_dataset", evaluation)):
-        if candidate is not None and not (
-            hasattr(candidate, "__len__") and hasattr(candidate, "__getitem__")
-        ):
+        if candidate is not None and not _is_map_style(candidate):
             raise DataError(
-                f"{name} is {type(candidate).__name__}, which lacks __len__ or __getitem__; rows are held "
-                "out and shuffled by number.",
+                f"{name} is {type(candidate).__name__}, not rows that len() counts and [i] fetches; "
+                "they are held out and shuffled by number.",
                 fix="pass a map-style dataset; list(dataset) makes one of a short stream",
                 code="unsized-dataset",
             )
     return PythonData(dataset=rows, evaluation=evaluation, collate=collate or evaluation_collate)
+
+
+def _is_map_style(dataset: object) -> bool:
+    has_rows = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    return has_rows and not isinstance(dataset, str)
 
 
 def _unloaded(dataset: object) -> tuple[Any, Callable[..., Any] | None]:
@@ -184,11 +225,13 @@ def _unloaded(dataset: object) -> tuple[Any, Callable[..., Any] | None]:
     return dataset.dataset, None if dataset.collate_fn is default_collate else dataset.collate_fn
 
 
-def _training(training: TrainingSpec | Mapping[str, Any] | None, dataset: object) -> dict[str, Any]:
+def _training(training: TrainingSpec | Mapping[str, Any] | None, dataset: object) -> Any:
     """Return the training options, with the batch size of a DataLoader unless one is set."""
     from torch.utils.data import DataLoader
 
     given = training.model_dump(exclude_unset=True) if isinstance(training, TrainingSpec) else training
+    if not isinstance(given, Mapping | None):
+        return given
     options = dict(given or {})
     if isinstance(dataset, DataLoader) and dataset.batch_size:
         options.setdefault("batch_size", dataset.batch_size)

@@ -50,7 +50,7 @@ class FromRegistry:
         options = {"kind": value} if isinstance(value, str) else value
         if not isinstance(options, Mapping):
             raise broken_rule(
-                f"{_found(value)} is not a {self.component}", fix=self._example(), code="wrong-type"
+                f"{_found(value)} is no `{self.component}`", fix=self._example(), code="wrong-type"
             )
         if not isinstance(kind := options.get("kind"), str):
             found = "is missing" if kind is None else f"is {kind!r}"

@@ -88,7 +88,7 @@ def write_initial_spec(
         ) from error
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written: {error}",
+            f"{path}: cannot be written: {error.strerror}",
             fix="name a file in a folder that exists",
             code="unwritable-spec",
         ) from error

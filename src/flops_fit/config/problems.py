@@ -172,7 +172,12 @@ def _example_value(field: FieldInfo) -> str:
     if field.is_required():
         return "..."
     default = field.get_default(call_default_factory=False)
-    return flow(dict([next(iter(default))]) if isinstance(default, BaseModel) else default)
+    return flow(_first_set(default) if isinstance(default, BaseModel) else default)
+
+
+def _first_set(default: BaseModel) -> dict[str, object]:
+    """Return one option that shows what a value looks like, which null would not."""
+    return dict([next((pair for pair in default if pair[1] is not None), next(iter(default)))])
 
 
 _ALLOWED = {

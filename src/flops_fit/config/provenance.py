@@ -82,8 +82,8 @@ def write_spec_json(
         part.replace(path)
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written: {error}",
-            fix="choose another directory, e.g. --set output_dir=sweep-2",
+            f"{path}: cannot be written: {error.strerror}",
+            fix="choose another directory: --set output_dir=sweep-2, or --out of the demo",
             code="unwritable-spec",
         ) from error
 

@@ -97,7 +97,7 @@ def _text(path: Path) -> str:
         ) from error
     except (OSError, ValueError) as error:
         raise SpecError(
-            f"{str(path)[:200]}: cannot be read: {error}",
+            f"{str(path)[:200]}: cannot be read: {getattr(error, 'strerror', None) or error}",
             fix="name a text file in UTF-8, e.g. sweep.yaml",
             code="unreadable-spec",
         ) from error

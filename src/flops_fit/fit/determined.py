@@ -22,13 +22,13 @@ def check_determined(points: Points) -> None:
     n_sizes = len(np.unique(np.round(np.log(points.n_params), 3)))
     if n_sizes < _FEWEST_SIZES:
         raise FitError(
-            f"The runs have {n_sizes} model size(s); how loss depends on N takes {_FEWEST_SIZES} at least.",
+            f"The runs have {n_sizes} model size{'s' * (n_sizes > 1)}; at least {_FEWEST_SIZES} are needed.",
             fix="train at least five sizes at every budget",
             code="too-few-sizes",
         )
     if len(points) < FEWEST_RUNS:
         raise FitError(
-            f"{len(points)} usable runs cannot determine a scaling law; {FEWEST_RUNS} are the least.",
+            f"{len(points)} usable runs cannot determine a scaling law; at least {FEWEST_RUNS} are needed.",
             fix="train at least 5 sizes at each of 7 budgets",
             code="too-few-runs",
         )

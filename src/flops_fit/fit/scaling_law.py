@@ -67,8 +67,8 @@ class ScalingLaw:
 _LAWS: TypeAdapter[ScalingLaw] = TypeAdapter(ScalingLaw)
 
 
-def law_from_json(text: str) -> ScalingLaw:
-    """Read a law back.
+def law_from_json(text: str, *, source: str = "This text") -> ScalingLaw:
+    """Read a law back; messages call it `source`.
 
     Raises:
         FitError: the text is no law that this version can read (`not-a-law`).
@@ -78,9 +78,10 @@ def law_from_json(text: str) -> ScalingLaw:
         law = _LAWS.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        where = ".".join(map(str, first["loc"]))
+        where = f"{where}: " if where else ""
         raise FitError(
-            f"This is no scaling law that this version of flops-fit can read: {where}: {first['msg']}.",
+            f"{source} is no scaling law that this version of flops-fit can read: {where}{first['msg']}.",
             fix="fit the runs again: flops-fit fit RUNS --out DIR",
             code="not-a-law",
         ) from error

@@ -119,8 +119,9 @@ class Registry:
         for conflict in self.conflicts():
             if (conflict.component, conflict.kind) == (component, kind):
                 raise PluginError(conflict.problem, fix=conflict.fix, code="plugin-conflict")
+        installed = f"installed: {', '.join(choices) or 'none'}{self._left_out()}"
         raise PluginError(
-            f"no {component} is called {kind!r}; installed: {', '.join(choices) or 'none'}{self._left_out()}",
+            f"no {_NOUNS[component]} is called {kind!r}; {installed}",
             fix=nearest(kind, choices) or "use an installed one, or install the plugin that offers it",
             code="unknown-component",
         )
@@ -153,6 +154,16 @@ class Registry:
         reasons = [f"{failure.origin} is left out: {failure.problem}" for failure in self.failures]
         reasons += [f"plugin {name!r} is disabled" for name in self.disabled]
         return "".join(f"; {reason}" for reason in reasons)
+
+
+_NOUNS = {
+    "model": "model",
+    "data": "data source",
+    "loss": "loss",
+    "flops": "FLOP counter",
+    "fit": "fit form",
+}
+"""What messages call a component that fills a field of a spec."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

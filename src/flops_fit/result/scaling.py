@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.errors import FitError, StoreError
+from flops_fit.errors import FitError, StoreError, unwritable
 from flops_fit.fit import ScalingLaw, law_from_json
 from flops_fit.result.describe import describe
 from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAW_FILE = "law.json"
+LARGEST = 1e40
+"""No budget, size or amount of data is meant beyond this, and laws would overflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,20 +111,49 @@ class ScalingResult:
         return draw(self.law)
 
     def save(self, path: str | Path) -> Path:
-        """Write the law as JSON to a file, or to `law.json` in a directory, and return where."""
+        """Write the law as JSON to a file, or to `law.json` in a directory, and return where.
+
+        Raises:
+            StoreError: `unwritable-file`.
+        """
         target = Path(path)
         target = target if target.suffix == ".json" else target / LAW_FILE
-        target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
-        part.write_text(self.law.to_json(), encoding="utf-8")
-        return part.replace(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(self.law.to_json(), encoding="utf-8")
+            return part.replace(target)
+        except OSError as error:
+            raise unwritable(target, error) from error
+
+    def save_plot(self, path: str | Path) -> Path:
+        """Draw `plot` to a file, whose suffix names the format, and return where.
+
+        Raises:
+            StoreError: `unknown-format` or `unwritable-file`.
+        """
+        target, figure = Path(path), self.plot()
+        formats = figure.canvas.get_supported_filetypes()
+        if target.suffix.lower().removeprefix(".") not in formats:
+            raise StoreError(
+                f"{target}: {target.suffix or 'no suffix'!r} is no format of a plot; "
+                f"formats: {', '.join(sorted(formats))}.",
+                fix=f"name it {target.with_suffix('.png')}",
+                code="unknown-format",
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(target)
+        except OSError as error:
+            raise unwritable(target, error) from error
+        return target
 
     def _check_reliable(self) -> None:
         if self.status == "unreliable":
             reasons = " ".join(f.message for f in self.diagnostics if f.severity == "error")
             raise FitError(
                 f"The fit is unreliable: {reasons}",
-                fix=f"{self.diagnostics[0].action}; or take the number as it is with accept_unreliable=True",
+                fix=f"{self.diagnostics[0].action}; or take the number as it is: {_ACCEPT}",
                 code="unreliable-fit",
             )
 
@@ -133,7 +163,7 @@ class ScalingResult:
             raise FitError(
                 f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g}); "
                 f"answers are given up to {FAR:.0f} times.",
-                fix="train larger budgets; or take the number as it is with accept_unreliable=True",
+                fix=f"train larger budgets; or take the number as it is: {_ACCEPT}",
                 code="far-extrapolation",
             )
 
@@ -150,18 +180,22 @@ def load(path: str | Path) -> ScalingResult:
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
-            f"There is no law to read at {source}: {error}.",
+            f"There is no law to read at {source}: {getattr(error, 'strerror', None) or error}.",
             fix="fit runs first: flops-fit fit RUNS --out DIR",
             code="no-law",
         ) from error
-    return ScalingResult(law_from_json(text))
+    return ScalingResult(law_from_json(text, source=str(source)))
+
+
+_ACCEPT = "accept_unreliable=True, or --accept-unreliable on the command line"
+_EXAMPLES = {"flops": "1e18", "n_params": "1e8", "n_units": "2e9"}
 
 
 def _check_positive(**quantities: float) -> None:
     for name, value in quantities.items():
-        if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        if not isinstance(value, int | float) or not 0 < value <= LARGEST:
             raise FitError(
-                f"{name} must be a positive number; found {value!r}.",
-                fix=f"{name}=1e18, say",
+                f"{name} must be a positive number up to {LARGEST:g}; found {value!r}.",
+                fix=f"ask e.g. for {name} = {_EXAMPLES[name]}",
                 code="bad-query",
             )

@@ -26,7 +26,7 @@ def banners(law: ScalingLaw) -> list[str]:
     """Return the lines that must stand above any number of this law; a blank line ends them."""
     lines = ["SIMULATED losses: nothing here was trained."] if law.points.simulated else []
     if law.status == "unreliable":
-        reasons = "; ".join(f.message for f in law.findings if f.severity == "error")
+        reasons = " ".join(f.message for f in law.findings if f.severity == "error")
         lines.append(f"UNRELIABLE: {reasons}")
     return [*lines, ""] if lines else []
 

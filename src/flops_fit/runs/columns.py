@@ -65,7 +65,7 @@ def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Colu
         key: names.index(column) for key, column in asked.items() if column in names
     }
     columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
-    return columns, [*_misdirected(names, wanted, ours), *_missing(columns, asked)]
+    return columns, [*_misdirected(names, wanted, ours), *_missing(columns, asked), *_repeated(columns)]
 
 
 def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
@@ -84,7 +84,8 @@ def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]
     allowed = sorted(ours | set(SYMBOLS))
     for key, column in wanted.items():
         if SYMBOLS.get(key, key) not in ours:
-            close = difflib.get_close_matches(key, allowed, n=1)
+            close = [name for name in allowed if name.lower() == key.lower()]
+            close += difflib.get_close_matches(key, allowed, n=1)
             fix = f"--columns {close[0]}={column}" if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
         elif column not in names:
@@ -109,6 +110,17 @@ def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
         )
 
 
+def _repeated(columns: Columns) -> Iterator[Complaint]:
+    """Complain about a name that the header has twice, where one of the two would be used."""
+    for name in dict.fromkeys(map(columns.called, columns.places)):
+        if columns.names.count(name) > 1:
+            yield Complaint(
+                f"the header has column {name!r} {columns.names.count(name)} times",
+                "rename or delete all but one of them",
+                "repeated-column",
+            )
+
+
 def _likely(name: str, names: Sequence[str]) -> str:
     """Guess which column is meant; COLUMN where nothing comes close."""
     for candidate in (name, NEEDED[name].lower(), *_ALSO_CALLED[name]):
@@ -119,5 +131,9 @@ def _likely(name: str, names: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:12]) or "no columns"
+    shown = ", ".join(_clipped(name) for name in names[:12]) or "no columns"
     return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= 30 else f"{name[:27]}..."

@@ -74,7 +74,7 @@ class RunStore:
         self.path = path
         if read_only and not path.is_file():
             raise StoreError(
-                f"There is no sweep at {path}.",
+                f"There is no sweep in {path.parent}: it holds no {path.name}.",
                 fix="name a directory that `flops-fit run` wrote",
                 code="store-missing",
             )

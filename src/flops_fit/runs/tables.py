@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from flops_fit.errors import TableError
+from flops_fit.errors import TableError, unwritable
 from flops_fit.runs.cells import KINDS, Kind, number
 from flops_fit.runs.columns import NEEDED, Columns, Complaint, find_columns
 from flops_fit.runs.record import Origin, RunRecord, Status
@@ -53,11 +53,24 @@ def read_table(path: str | Path, *, columns: Mapping[str, str] | None = None) ->
 
 
 def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
-    """Write runs as CSV in the order of `COLUMNS`; `read_table` gives the same runs back."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([_written(getattr(record, name)) for name in COLUMNS] for record in records)
+    """Write runs as CSV in the order of `COLUMNS`; `read_table` gives the same runs back.
+
+    Raises:
+        TableError: `unknown-format`, the suffix promises something else.
+        StoreError: `unwritable-file`.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in {".csv", ""}:
+        fix = f"name it {target.with_suffix('.csv')}"
+        problem = f"{target}: {target.suffix!r} is no format of a table; formats: .csv."
+        raise TableError(problem, fix=fix, code="unknown-format")
+    try:
+        with target.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows([_written(getattr(record, name)) for name in COLUMNS] for record in records)
+    except OSError as error:
+        raise unwritable(target, error) from error
 
 
 def _written(value: float | str | None) -> str:
@@ -83,6 +96,8 @@ def _read_lines(path: Path) -> list[_Line]:
         raise _error(path, [_no_csv(str(error))]) from error
     if not lines:
         raise _error(path, [_no_csv("it is empty")])
+    if len(header := lines[0].cells) == 1 and (found := [mark for mark in ";\t|" if mark in header[0]]):
+        raise _error(path, [_no_csv(f"its cells are separated by {found[0]!r}")])
     return lines
 
 
