@@ -83,13 +83,39 @@ def test_every_hook_has_a_heading_with_its_signature(hook):
 
 
 def error_codes() -> set[str]:
-    """Every literal code in the sources, as `code="slug"` or as the type of a PydanticCustomError."""
-    found = set()
-    for path in SOURCES:
-        text = path.read_text()
-        found |= set(re.findall(r'\bcode="([a-z0-9-]+)"', text))
-        found |= set(re.findall(r'PydanticCustomError\(\s*"([a-z0-9-]+)"', text))
-    return found
+    """Every code in the sources: each argument that any call passes for a parameter or field named `code`."""
+    trees = [ast.parse(path.read_text()) for path in SOURCES]
+    positions = {"PydanticCustomError": 0}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and "code" in (names := parameters_of(node)):
+            positions[node.name] = names.index("code")
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return set().union(*(codes_in(value) for call in calls for value in passed_as_code(call, positions)))
+
+
+def parameters_of(node):
+    """Positional parameters of a function, or fields of a NamedTuple or dataclass, in their order."""
+    if isinstance(node, ast.ClassDef):
+        return [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
+    return [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+
+
+def passed_as_code(call, positions):
+    yield from (keyword.value for keyword in call.keywords if keyword.arg == "code")
+    position = positions.get(getattr(call.func, "id", None))
+    if position is not None:
+        yield from call.args[position : position + 1]
+
+
+def codes_in(value):
+    """Return the literal codes of an argument; none where it passes on the code of another error."""
+    if isinstance(value, ast.IfExp):
+        return codes_in(value.body) | codes_in(value.orelse)
+    if isinstance(value, ast.Constant):
+        return {value.value}
+    passed_on = ast.unparse(value)
+    assert passed_on.split(".")[-1] == "code" or passed_on == "detail['type']", f"unreadable: {passed_on}"
+    return set()
 
 
 def test_every_error_code_is_explained_and_nothing_else_is():

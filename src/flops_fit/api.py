@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from flops_fit.config import (
 )
 from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
-from flops_fit.errors import SpecError
+from flops_fit.errors import SpecError, StoreError
 from flops_fit.fit import fit_law
 from flops_fit.result import ScalingResult, load
 from flops_fit.runs import RunRecord, RunStore, read_table, write_table
@@ -89,12 +90,13 @@ def find_optimal(
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
+    arguments = locals()
     from flops_fit.engine import console_reporter
 
     report = console_reporter(sys.stderr, quiet=quiet)
     if spec is not None:
-        if model_cls is not None or dataset is not None or loss_fn is not None:
-            raise _two_sources()
+        if ignored := _changed(arguments):
+            raise _two_sources(ignored)
         return run_spec(load_spec(spec), report=report)
     if model_cls is None or dataset is None or loss_fn is None:
         raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
@@ -160,9 +162,7 @@ def export_runs(directory: str | Path, to: str | Path) -> int:
 
 def _keep(result: ScalingResult, out: Path) -> ScalingResult:
     result.save(out)
-    plot = out / PLOT_FILE
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    result.plot().savefig(plot)
+    result.save_plot(out / PLOT_FILE)
     return result
 
 
@@ -176,14 +176,28 @@ def _sweep_runs(directory: Path) -> tuple[tuple[RunRecord, ...], str]:
     spec_file = directory / SPEC_FILE
     if not spec_file.is_file():
         return records, "unit"
-    plan = json.loads(spec_file.read_text(encoding="utf-8"))["plan"]
-    return tuple(record for record in records if record.plan_id == plan["plan_id"]), plan["unit"]
+    try:
+        plan = json.loads(spec_file.read_text(encoding="utf-8"))["plan"]
+        return tuple(record for record in records if record.plan_id == plan["plan_id"]), plan["unit"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{spec_file} is not what `flops-fit run` wrote: {type(error).__name__}: {error}.",
+            fix="start the same `flops-fit run` again: it writes the file anew and keeps the runs",
+            code="store-damaged",
+        ) from error
 
 
-def _two_sources() -> SpecError:
+def _changed(arguments: Mapping[str, object]) -> list[str]:
+    """Name the arguments of `find_optimal` that describe a sweep and are not at their defaults."""
+    defaults = inspect.signature(find_optimal).parameters
+    rest = {name: value for name, value in arguments.items() if name not in {"spec", "quiet"}}
+    return [name for name, value in rest.items() if value is not defaults[name].default]
+
+
+def _two_sources(ignored: Sequence[str]) -> SpecError:
     return SpecError(
-        "find_optimal was given a spec and Python objects as well; a sweep is described by one of the two.",
-        fix="leave out `spec`, or leave out model_cls, dataset and loss_fn",
+        f"find_optimal was given a spec and {', '.join(ignored)} as well; a spec describes the whole sweep.",
+        fix=f"write this into the spec and leave out {', '.join(ignored)}, or leave out `spec`",
         code="two-sources",
     )
 

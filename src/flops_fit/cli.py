@@ -131,8 +131,7 @@ def _plot(args: argparse.Namespace) -> int:
     from flops_fit.result import load
 
     result = load(args.law)
-    result.plot().savefig(args.out)
-    print(args.out)
+    print(result.save_plot(args.out))
     return _status(result)
 
 
@@ -178,7 +177,14 @@ def _columns(text: str | None) -> dict[str, str]:
             fix="--columns N=params,D=tokens,loss=val_loss",
             code="bad-columns",
         )
-    return {name.strip(): found.strip() for name, _, found in pairs}
+    columns = {name.strip(): found.strip() for name, _, found in pairs}
+    if len(columns) < len(pairs):
+        raise TableError(
+            f"--columns: {text} names one of {', '.join(columns)} twice.",
+            fix="name each once, e.g. --columns N=params,D=tokens,loss=val_loss",
+            code="bad-columns",
+        )
+    return columns
 
 
 # ---- arguments
