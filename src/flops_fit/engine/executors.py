@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
@@ -19,6 +20,7 @@ import cloudpickle
 from flops_fit.config.device import process_state
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
+from flops_fit.engine.job import this_job
 from flops_fit.engine.row import failed_row
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
@@ -43,11 +45,14 @@ def execute(runs: Sequence[PlannedRun], spec: SweepSpec, *, workers: int) -> Gen
 def count_workers(spec: SweepSpec) -> int:
     """Return how many processes train side by side.
 
-    By default one per core on a CPU and one on a GPU; one where the spec cannot be sent to processes.
+    By default one per core on a CPU and one on a GPU; one where the spec cannot be sent to processes, and
+    always one in a job of several processes, which train each run together.
 
     Raises:
         TrainingError: `spec-not-sendable`, several processes are asked for and cannot get the spec.
     """
+    if this_job().n_processes > 1:
+        return 1
     asked = spec.training.workers
     obstacle = _obstacle(spec) if asked != 1 else ""
     if asked is not None and asked > 1 and obstacle:
@@ -60,11 +65,11 @@ def count_workers(spec: SweepSpec) -> int:
 
 
 def attempt(run: PlannedRun, spec: SweepSpec) -> RunRecord:
-    """Train `run`; whatever it raises becomes a failed record."""
+    """Train `run`; whatever it raises, on every process of the job, becomes a failed record."""
     from flops_fit.engine.loop import train_run
 
     try:
-        return train_run(run, spec)
+        return this_job().in_step(partial(train_run, run, spec))
     except TrainingError:  # about the sweep, not about this run
         raise
     except Exception as error:  # noqa: BLE001 - user code may raise anything, and the sweep goes on

@@ -2,24 +2,25 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from flops_fit.components import Batch
-from flops_fit.config.device import Precision
+from flops_fit.config.device import Precision, process_state
 from flops_fit.config.spec import SweepSpec, TrainingSpec
 from flops_fit.design.coverage import ON_TARGET
 from flops_fit.design.grid import PlannedRun
+from flops_fit.engine.batches import counted_units, n_rows, on_device
+from flops_fit.engine.parallel import Team
 from flops_fit.engine.reproducible import reproducible
 from flops_fit.engine.row import row_of
 from flops_fit.engine.schedule import Schedule
-from flops_fit.errors import DataError, TrainingError
+from flops_fit.errors import DataError
 from flops_fit.runs.record import RunRecord
 
 CHECK_EVERY = 50
@@ -34,7 +35,6 @@ def train_run(run: PlannedRun, spec: SweepSpec) -> RunRecord:
     passes through.
 
     Raises:
-        TrainingError: `distributed`, launched on several processes.
         DataError: `batches-ended` or `empty-held-out-set`.
     """
     started = time.perf_counter()
@@ -51,7 +51,11 @@ class Trainee:
     """The live state of one run."""
 
     spec: SweepSpec
+    team: Team
     module: torch.nn.Module
+    forward: Callable[[Batch], Any]
+    """The module, or what averages its gradients over the team."""
+    backward: Callable[[torch.Tensor], None]
     optimizer: torch.optim.Optimizer
     peak_lrs: tuple[float, ...]
     """Of each parameter group of the optimizer."""
@@ -64,31 +68,33 @@ class Trainee:
     """Of all steps so far, on the device; not finite once any loss was not."""
     step: int = 0
     n_units: int = 0
-    """Consumed so far, counted from the batches."""
+    """Consumed so far by the whole team, counted from the batches."""
 
     @property
     def diverged(self) -> bool:
-        """Whether any loss so far was not finite; waits for the device."""
-        return not math.isfinite(self.loss_sum.item())
+        """Whether any loss so far was not finite on any process; waits for the device."""
+        return not math.isfinite(self.team.total(self.loss_sum).item())
 
 
-def set_up(run: PlannedRun, spec: SweepSpec) -> Trainee:
-    """Build the model, the optimiser and the batches of `run`, on the device that Accelerate names."""
-    accelerator = Accelerator()
-    if accelerator.num_processes > 1:
-        raise TrainingError(
-            f"This sweep was launched on {accelerator.num_processes} processes; a run trains on one.",
-            fix="start it without `accelerate launch`; training.workers trains several runs side by side",
-            code="distributed",
-        )
-    device, data = accelerator.device, spec.data.spec()
-    module = spec.model.build(run.size, data).to(device).train()
+def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Trainee:
+    """Build the model, the optimiser and the batches of `run`, on the device that Accelerate names.
+
+    `team` are the processes that train it, by default those of this job.
+    """
+    team = team or Team.of_this_job()
+    device, data = process_state().device, spec.data.spec()
+    module = team.synchronised(spec.model.build(run.size, data)).to(device).train()
     optimizer = _optimizer(spec.model.param_groups(module, run.lr, spec.training.weight_decay), spec.training)
+    peak_lrs = tuple(group["lr"] for group in optimizer.param_groups)
+    forward, backward, optimizer = team.prepare(module, optimizer)
     return Trainee(
         spec=spec,
+        team=team,
         module=module,
+        forward=forward,
+        backward=backward,
         optimizer=optimizer,
-        peak_lrs=tuple(group["lr"] for group in optimizer.param_groups),
+        peak_lrs=peak_lrs,
         schedule=Schedule.of(run.n_steps, warmup=spec.training.warmup, cooldown=spec.training.cooldown),
         batches=spec.data.train_batches(run.batch_size, run.seed),
         units_per_sample=data.units_per_sample,
@@ -100,14 +106,16 @@ def set_up(run: PlannedRun, spec: SweepSpec) -> Trainee:
 
 def take_steps(trainee: Trainee, n_steps: int) -> None:
     """Take `n_steps` optimiser steps without once waiting for the device."""
-    module, optimizer, loss_function = trainee.module, trainee.optimizer, trainee.spec.loss
+    forward, optimizer, loss_function = trainee.forward, trainee.optimizer, trainee.spec.loss
     clip = trainee.spec.training.grad_clip
-    params = list(module.parameters()) if clip else []
+    params = list(trainee.module.parameters()) if clip else []
     for _ in range(n_steps):
-        batch = _next_batch(trainee)
+        batch, weight = _next_batch(trainee)
         with trainee.precision:
-            loss = loss_function(module(batch), batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+            loss = loss_function(forward(batch), batch)
+        if weight != 1.0:
+            loss = loss * weight
+        trainee.backward(loss)
         if clip:
             torch.nn.utils.clip_grad_norm_(params, clip)
         factor = trainee.schedule.factor(trainee.step)
@@ -124,10 +132,10 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
     trainee.module.eval()
     losses, weights = [], []
     with torch.no_grad(), trainee.precision:
-        for batch in spec.data.eval_batches(spec.training.eval_batch_size):
-            weights.append(_counted_units(batch, trainee.units_per_sample))
-            moved = _on_device(batch, trainee.device)
-            losses.append(spec.loss(trainee.module(moved), moved))
+        for i, batch in enumerate(spec.data.eval_batches(spec.training.eval_batch_size)):
+            weights.append(counted_units(batch, trainee.units_per_sample))
+            owned = trainee.team.owns(i)
+            losses.append(_loss(trainee, batch) if owned else torch.zeros((), device=trainee.device))
     if not sum(weights):
         raise DataError(
             f"No unit of the held-out set of data {spec.data.kind!r} counts towards the loss.",
@@ -135,13 +143,13 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
             code="empty-held-out-set",
         )
     # A batch without counted units has no mean loss, so it must not enter the sum even with weight 0.
-    values = torch.stack(losses).tolist()
+    values = trainee.team.total(torch.stack(losses)).tolist()
     return math.fsum(value * weight for value, weight in zip(values, weights, strict=True) if weight) / sum(
         weights
     )
 
 
-def _optimizer(groups: list[dict[str, Any]], training: TrainingSpec) -> torch.optim.AdamW:
+def _optimizer(groups: list[dict[str, Any]], training: TrainingSpec) -> torch.optim.Optimizer:
     try:
         return torch.optim.AdamW(groups, betas=training.betas, eps=training.eps, weight_decay=0.0, fused=True)
     except RuntimeError:  # this device, or a parameter of this type, has no fused kernel
@@ -156,7 +164,13 @@ def _autocast(precision: Precision, device: torch.device) -> AbstractContextMana
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def _next_batch(trainee: Trainee) -> Batch:
+def _loss(trainee: Trainee, batch: Batch) -> torch.Tensor:
+    moved = on_device(batch, trainee.device)
+    return trainee.spec.loss(trainee.module(moved), moved)
+
+
+def _next_batch(trainee: Trainee) -> tuple[Batch, float]:
+    """Return this process's rows of the next batch, and the weight of their loss."""
     batch = next(trainee.batches, None)
     if batch is None:
         raise DataError(
@@ -164,32 +178,9 @@ def _next_batch(trainee: Trainee) -> Batch:
             fix="let `train_batches` start the next epoch by itself: it must never end",
             code="batches-ended",
         )
-    trainee.n_units += _rows(batch) * trainee.units_per_sample
-    return _on_device(batch, trainee.device)
-
-
-def _on_device(batch: Batch, device: torch.device) -> Batch:
-    if device.type == "cpu":
-        return batch
-    return {name: _moved(tensor, device) for name, tensor in batch.items()}
-
-
-def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    if device.type == "cuda" and tensor.is_cpu:  # from pinned memory the copy does not wait for the device
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
-
-
-def _rows(batch: Batch) -> int:
-    return len(next(iter(batch.values())))
-
-
-def _counted_units(batch: Batch, units_per_sample: int) -> int:
-    """Count the units that the mean loss of `batch` is a mean over: integer labels of -100 do not count."""
-    labels = batch.get("labels")
-    if labels is None or labels.is_floating_point():
-        return _rows(batch) * units_per_sample
-    return int((labels != -100).sum())
+    trainee.n_units += n_rows(batch) * trainee.units_per_sample
+    own, weight = trainee.team.share(batch)
+    return on_device(own, trainee.device), weight
 
 
 def _outcome(run: PlannedRun, trainee: Trainee, *, loss: float, wall_s: float) -> RunRecord:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.engine.executors import count_workers, execute
+from flops_fit.engine.job import check_launch, this_job
 from flops_fit.engine.progress import Progress, Tally, predicted_cost
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
@@ -46,15 +47,19 @@ def run_sweep(
 
     Args:
         plan: What to train.
-        spec: The spec that the plan was made from, its data prepared.
-        store: Where rows go.
-        report: Called at the start, after every run, and once more when the sweep ends or is interrupted.
+        spec: The spec that the plan was made from, its data prepared by the main process.
+        store: Where rows go; in a job of several processes a `SharedStore`.
+        report: Called at the start, after every run, and once more when the sweep ends or is interrupted;
+            on the main process only.
 
     Raises:
-        TrainingError: `no-run-completed`, `spec-not-sendable` or `distributed`.
+        TrainingError: `no-run-completed`, `spec-not-sendable`, `batch-not-divisible`, `unsupported-launch` or
+            `out-of-step`.
         StoreError: a row cannot be written.
     """
-    started = time.perf_counter()
+    started, job = time.perf_counter(), this_job()
+    check_launch(spec)
+    job.elsewhere(spec.data.prepare)
     kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
     store.adopt([row.run_id for row in kept], plan.plan_id)
     missing = _longest_first(plan, kept)
@@ -63,7 +68,7 @@ def run_sweep(
         if sum(map(predicted_cost, missing)) < SMALL_SWEEP and not spec.training.workers
         else count_workers(spec)
     )
-    tally = Tally(plan.runs, kept, workers=workers, report=report)
+    tally = Tally(plan.runs, kept, workers=workers, report=report if job.is_main else None)
     records: list[RunRecord] = []
     with tally, closing(execute(missing, spec, workers=workers)) as finished:
         for record in finished:
