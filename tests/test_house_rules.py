@@ -22,7 +22,9 @@ CORE_MODULES = sorted(
 NEEDS_TORCH = {
     "flops_fit.builtin.free_ops",
     "flops_fit.builtin.tracing",
+    "flops_fit.engine.batches",
     "flops_fit.engine.loop",
+    "flops_fit.engine.parallel",
     "flops_fit.engine.reproducible",
 }
 """Imported when the first model is traced or the first run starts."""

@@ -48,17 +48,17 @@ def run_spec(
             mistakes them for trained ones.
         report: Called with the progress of the sweep.
     """
-    from flops_fit.engine import run_sweep, simulate_sweep
+    from flops_fit.engine import SharedStore, check_launch, run_sweep, simulate_sweep, this_job
 
+    check_launch(spec)
     out = spec.output_dir / "simulated" if simulate else spec.output_dir
-    probed = probe(spec)
-    plan = plan_probed_sweep(spec, probed)
-    write_spec_json(spec, out / SPEC_FILE, plan={"plan_id": plan.plan_id, "unit": probed.data.unit})
-    with RunStore(out / RUNS_FILE) as store:
+    plan = this_job().on_main(lambda: _plan_into(out, spec))
+    with SharedStore(out / RUNS_FILE) as store:
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
         records = store.read(summary.run_ids)
-    result = ScalingResult(fit_law(records, spec.fit, unit=probed.data.unit))
-    return _keep(result, out)
+    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit))
+    this_job().on_main(lambda: _keep(result, out))
+    return result
 
 
 def find_optimal(
@@ -150,7 +150,9 @@ def fit_runs(
     path = Path(source)
     records, unit = _sweep_runs(path) if path.is_dir() else (read_table(path, columns=columns), "unit")
     result = ScalingResult(fit_law(records, form, unit=unit))
-    return result if out is None else _keep(result, Path(out))
+    if out is not None:
+        _keep(result, Path(out))
+    return result
 
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
@@ -160,10 +162,16 @@ def export_runs(directory: str | Path, to: str | Path) -> int:
     return len(records)
 
 
-def _keep(result: ScalingResult, out: Path) -> ScalingResult:
+def _plan_into(out: Path, spec: SweepSpec) -> SweepPlan:
+    """Probe and plan, and write down what will be trained."""
+    plan = plan_probed_sweep(spec, probe(spec))
+    write_spec_json(spec, out / SPEC_FILE, plan={"plan_id": plan.plan_id, "unit": plan.data.unit})
+    return plan
+
+
+def _keep(result: ScalingResult, out: Path) -> None:
     result.save(out)
     result.save_plot(out / PLOT_FILE)
-    return result
 
 
 def _sweep_runs(directory: Path) -> tuple[tuple[RunRecord, ...], str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,16 +30,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     warnings.showwarning = _warn
     try:
+        with _voice() as tell:
+            return _status_of(args, tell)
+    except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") == "0":
+            print("flops-fit: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _status_of(args: argparse.Namespace, tell: Callable[[str], None]) -> int:
+    try:
         status: int = args.run(args)
     except FlopsFitError as error:  # ours: one message; anything else keeps its traceback
         if args.debug:
             raise
-        print(f"flops-fit: {error}", file=sys.stderr)
+        tell(f"flops-fit: {error}")
         return USER_ERROR
-    except KeyboardInterrupt:
-        print("flops-fit: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
-        return INTERRUPTED
     return status
+
+
+def _voice() -> AbstractContextManager[Callable[[str], None]]:
+    """Return what tells errors: on standard error, and under a launcher once for all processes."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return nullcontext(lambda message: print(message, file=sys.stderr))
+    from flops_fit.engine import one_voice
+
+    return one_voice()
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
