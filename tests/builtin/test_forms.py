@@ -3,7 +3,7 @@ import pytest
 from flops_fit.builtin.forms import FORMS, Auto, Valley
 from flops_fit.components import Estimator, SurfaceForm
 from flops_fit.errors import FitError
-from flops_fit.fit import Chinchilla
+from flops_fit.fit import fit_law, law_from_json
 from flops_fit.fit.points import points_of
 from flops_fit.runs import RunRecord
 
@@ -30,13 +30,21 @@ def points(n_budgets):
     return points_of([run(i, *cell) for i, cell in enumerate(cells)])
 
 
-def test_the_core_offers_two_estimators_and_a_surface():
-    assert {form.model_validate({}).kind: issubclass(form, Estimator) for form in FORMS} == {
-        "auto": True,
-        "valley": True,
-        "chinchilla": False,
-    }
-    assert issubclass(Chinchilla, SurfaceForm)
+def test_the_core_offers_two_estimators_and_six_surfaces():
+    kinds = {form.examples()[0].kind: form for form in FORMS}
+    surfaces = {kind for kind, form in kinds.items() if issubclass(form, SurfaceForm)}
+    assert surfaces == {"bounded", "ces", "chinchilla", "data_constrained", "gadre", "kappa"}
+    assert {kind for kind, form in kinds.items() if issubclass(form, Estimator)} == {"auto", "valley"}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.examples()[0].kind)
+def test_every_form_fits_by_its_kind_and_its_law_survives_json(form):
+    cells = [(1e6 * 1.6**s * 10 ** (b / 4), 1e16 * 10 ** (b / 2)) for b in range(5) for s in range(7)]
+    (example,) = form.examples()
+    law = fit_law([run(i, *cell) for i, cell in enumerate(cells)], example)
+    again = law_from_json(law.to_json())
+    assert again.headline.optimum(1e18) == law.headline.optimum(1e18)
+    assert again.form["kind"] == example.kind
 
 
 @pytest.mark.parametrize(("n_budgets", "name"), [(5, "valley"), (2, "chinchilla")])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from flops_fit.components import SurfaceForm
 from flops_fit.runs import RunRecord, read_table
 
 EPOCH = (1.8172, 482.01, 2085.43, 0.3478, 0.3658)
@@ -54,23 +55,50 @@ def chinchilla_runs() -> Callable[..., tuple[RunRecord, ...]]:
             for n in shift * best * np.geomspace(1 / window, window, n_sizes):
                 d = flops / (6 * n)
                 loss = (E + A * n**-alpha + B * d**-beta) * np.exp(noise * rng.normal())
-                records.append(run(len(records), n, d, flops, loss, flops if named else None))
+                records.append(run_of(len(records), n, d, flops, loss, flops if named else None))
         return tuple(records)
 
-    def run(i: int, n: float, d: float, flops: float, loss: float, budget: float | None) -> RunRecord:
-        return RunRecord(
-            run_id=f"run {i:03}",
-            budget=None if budget is None else float(budget),
-            size=f"size {n:.3g}",
-            seed=0,
-            n_params=float(n),
-            n_params_nonembedding=None,
-            n_units=float(d),
-            flops=float(flops),
-            flops_6nd=float(flops),
-            loss=float(loss),
-            origin="trained",
-        )
+    return simulate
+
+
+def run_of(i: int, n: float, d: float, flops: float, loss: float, budget: float | None) -> RunRecord:
+    return RunRecord(
+        run_id=f"run {i:03}",
+        budget=None if budget is None else float(budget),
+        size=f"size {n:.3g}",
+        seed=0,
+        n_params=float(n),
+        n_params_nonembedding=None,
+        n_units=float(d),
+        flops=float(flops),
+        flops_6nd=float(flops),
+        loss=float(loss),
+        origin="trained",
+    )
+
+
+@pytest.fixture(scope="session")
+def runs_on() -> Callable[..., tuple[RunRecord, ...]]:
+    """Simulate an IsoFLOP sweep on any surface, sizes within a factor 12 of its optimum at each budget."""
+
+    def simulate(
+        form: SurfaceForm,
+        theta: np.ndarray,
+        *,
+        budgets: np.ndarray | None = None,
+        n_sizes: int = 9,
+        noise: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[RunRecord, ...]:
+        rng = np.random.default_rng(seed)
+        records = []
+        for flops in np.geomspace(1e17, 1e19, 7) if budgets is None else budgets:
+            best = form.optimum(theta, float(flops), lambda n: 6.0 * n).n_params
+            for n in best * np.geomspace(1 / 12, 12, n_sizes):
+                d = flops / (6 * n)
+                loss = form.predict(theta, np.array([n]), np.array([d]))[0] * np.exp(noise * rng.normal())
+                records.append(run_of(len(records), n, d, flops, loss, flops))
+        return tuple(records)
 
     return simulate
 

@@ -1,9 +1,10 @@
-"""The core's own fit forms: `auto`, `valley` and `chinchilla`."""
+"""The core's own fit forms: two estimators and the loss surfaces of `flops_fit.fit.forms`."""
 
 from typing import Literal
 
 from flops_fit.components import Estimator, FitForm
-from flops_fit.fit import Chinchilla, Law, Points, ValleyLaw, fit_best, fit_valley_law
+from flops_fit.fit import Law, Points, ValleyLaw, fit_best, fit_valley_law
+from flops_fit.fit.forms import Bounded, Ces, Chinchilla, DataConstrained, Gadre, Kappa
 
 
 class Auto(Estimator):
@@ -34,5 +35,14 @@ class Valley(Estimator):
         return fit_valley_law(points)
 
 
-FORMS: tuple[type[FitForm], ...] = (Auto, Chinchilla, Valley)
+FORMS: tuple[type[FitForm], ...] = (
+    Auto,
+    Bounded,
+    Ces,
+    Chinchilla,
+    DataConstrained,
+    Gadre,
+    Kappa,
+    Valley,
+)
 """What the core's `flops_fit_fit_forms` hook offers."""

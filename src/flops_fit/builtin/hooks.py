@@ -32,5 +32,5 @@ def flops_fit_flop_counters() -> Iterable[type[FlopCounter]]:
 
 @hookimpl
 def flops_fit_fit_forms() -> Iterable[type[FitForm]]:
-    """Offer `auto`, `chinchilla` and `valley`."""
+    """Offer `auto`, `valley` and the loss surfaces, `chinchilla` first among them."""
     return FORMS
