@@ -42,7 +42,9 @@ def test_a_name_finds_its_class():
 
 
 def test_an_unknown_name_lists_near_misses_and_everything_installed():
-    with pytest.raises(PluginError, match="no fit form is called 'kaplam'; installed: kaplan, valley") as caught:
+    with pytest.raises(
+        PluginError, match="no fit form is called 'kaplam'; installed: kaplan, valley"
+    ) as caught:
         WORKING.find("fit", "kaplam")
     assert (caught.value.fix, caught.value.code) == ("use 'kaplan'", "unknown-component")
 
