@@ -70,6 +70,11 @@ class Component(BaseModel):
 
     kind: str
 
+    @property
+    def label(self) -> str:
+        """What messages call this component: the name that its user knows it by."""
+        return self.kind
+
     @classmethod
     def examples(cls) -> Sequence[Self]:
         """Tiny configurations that run on a CPU in milliseconds, for probes and conformance checks."""

@@ -355,7 +355,7 @@ PROBED = {
         "unclear-forward",
         "forward(input_ids) cannot be called with a batch of a, b",
     ),
-    "wrong shape": ({"model_kwargs": {"n_in": 5}}, "component-raised", "python_model.forward of width="),
+    "wrong shape": ({"model_kwargs": {"n_in": 5}}, "component-raised", ".forward of width="),
     "loss per row": ({"loss_fn": nn.CrossEntropyLoss(reduction="none")}, "loss-not-scalar", "shape (4,)"),
 }
 

@@ -67,7 +67,7 @@ def _override(written: Written, override: str) -> Written:
     return replace(written, values=values, overrides={**written.overrides, place: override})
 
 
-def _with(options: dict[str, Any], place: Place, value: Any, override: str) -> dict[str, Any]:  # noqa: ANN401 - any YAML value
+def _with(options: dict[str, Any], place: Place, value: Any, override: str) -> dict[str, Any]:
     key, *rest = map(str, place)
     if rest:
         inner = options.get(key, _default_of(key))
@@ -75,7 +75,7 @@ def _with(options: dict[str, Any], place: Place, value: Any, override: str) -> d
     return {**options, key: value}
 
 
-def _default_of(key: str) -> Any:  # noqa: ANN401 - the default of any field
+def _default_of(key: str) -> Any:
     # `flops.free_ops=[...]` in a spec that leaves `flops` out changes the default FLOP counter.
     field = SweepSpec.model_fields.get(key)
     return field.default if field and isinstance(field.default, str) else {}

@@ -153,5 +153,5 @@ def _raise_together(failures: Collection[tuple[str, FlopsFitError]], spec: Sweep
         raise failure
     if failures:
         problems = [Problem(where=at, problem=f.problem, fix=f.fix, code=f.code) for at, f in failures]
-        title = f"the probe of {spec.model.kind} on {spec.data.kind}"
+        title = f"the probe of {spec.model.label} on {spec.data.label}"
         raise SpecError.of(problems, source=title) from ExceptionGroup(title, [f for _, f in failures])

@@ -32,7 +32,7 @@ def check_flops(subject: Subject) -> None:
     ]
     if wrong:
         raise PluginError(
-            f"{subject.spec.flops.kind} counts FLOPs that cannot be: {'; '.join(wrong)}.",
+            f"{subject.spec.flops.label} counts FLOPs that cannot be: {'; '.join(wrong)}.",
             fix="use `flops: {kind: traced}`, or correct the counter",
             code="bad-flops",
         )
@@ -47,12 +47,12 @@ def _compare_with_traced(subject: Subject) -> None:
         ratios = [flops / _traced(size, subject) for size, flops in ends]
     except FlopsFitError as failure:
         subject.caveats.append(
-            f"FLOPs are those of {subject.spec.flops.kind} and were not traced: {failure.problem}"
+            f"FLOPs are those of {subject.spec.flops.label} and were not traced: {failure.problem}"
         )
         return
     if any(abs(ratio - 1) > AGREEMENT for ratio in ratios):
         subject.caveats.append(
-            f"{subject.spec.flops.kind} counts {ratios[0]:.2f} (smallest size) to {ratios[1]:.2f} (largest "
+            f"{subject.spec.flops.label} counts {ratios[0]:.2f} (smallest size) to {ratios[1]:.2f} (largest "
             "size) times the FLOPs of a traced training step; the optimum moves with the counter."
         )
 

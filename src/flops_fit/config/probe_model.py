@@ -45,13 +45,13 @@ def check_step(subject: Subject) -> None:
     loss = _loss(subject.smallest(), subject)
     if not isinstance(loss, torch.Tensor) or loss.dim():
         raise PluginError(
-            f"Loss {subject.spec.loss.kind} returns {_described(loss)}, not a scalar tensor.",
+            f"Loss {subject.spec.loss.label} returns {_described(loss)}, not a scalar tensor.",
             fix="return the mean over the units of the batch",
             code="loss-not-scalar",
         )
     if not loss.requires_grad:
         raise PluginError(
-            f"Loss {subject.spec.loss.kind} does not depend on the parameters of {subject.model}.",
+            f"Loss {subject.spec.loss.label} does not depend on the parameters of {subject.model}.",
             fix="compute it from the outputs without detaching them, and leave parameters trainable",
             code="loss-without-gradient",
         )
@@ -107,7 +107,7 @@ def check_batch_is_kept(subject: Subject) -> None:
     changed = [n for n, value in subject.batch.items() if n not in batch or not value.equal(batch[n])]
     if changed or len(batch) != len(subject.batch):
         raise PluginError(
-            f"{subject.model} or {subject.spec.loss.kind} changes its batch: "
+            f"{subject.model} or {subject.spec.loss.label} changes its batch: "
             f"{_listed(changed or list(batch))}.",
             fix="work on copies: no in-place operation on what the batch holds",
             code="batch-changed",

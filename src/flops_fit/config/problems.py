@@ -71,7 +71,7 @@ def _holds(values: object, part: str | int) -> bool:
     return isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
 
 
-def _inside(values: Any, part: str | int) -> Any:  # noqa: ANN401 - any value of a spec
+def _inside(values: Any, part: str | int) -> Any:
     return values[part] if _holds(values, part) else None
 
 

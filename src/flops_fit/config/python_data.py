@@ -80,6 +80,11 @@ class PythonData(DataSource):
         for first in range(0, len(rows), batch_size):
             yield self._evaluation_batch(dataset, rows[first : first + batch_size])
 
+    @property
+    def label(self) -> str:
+        """Name of the dataset's class."""
+        return type(self.dataset).__name__
+
     def identity(self) -> dict[str, Any]:
         """Return the datasets' classes, lengths and three of their rows."""
         return {

@@ -31,6 +31,11 @@ class PythonLoss(LossFunction):
         loss: torch.Tensor = self.function(outputs, targets)
         return loss
 
+    @property
+    def label(self) -> str:
+        """Name of the function."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
     def identity(self) -> dict[str, Any]:
         """Return the function, its source and its settings."""
         return {"function": fingerprint(self.function)}

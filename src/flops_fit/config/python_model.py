@@ -67,6 +67,11 @@ class PythonModel(ModelFamily):
         """Build one size; its forward takes a batch and hands on what the class's own forward asks for."""
         return take_batch(self._new(size.options[self.size_param]))
 
+    @property
+    def label(self) -> str:
+        """Name of the class."""
+        return getattr(self.factory, "__name__", type(self.factory).__name__)
+
     def identity(self) -> dict[str, Any]:
         """Return the class, its source and its arguments."""
         return {

@@ -125,7 +125,7 @@ def _spelt_out(budgets: object) -> object:
     return BudgetRange.model_validate(budgets).budgets() if isinstance(budgets, dict) else budgets
 
 
-def _by_name(kind: str) -> Any:  # noqa: ANN401 - a name where a component is due; validation looks it up
+def _by_name(kind: str) -> Any:
     return Field(default=kind, validate_default=True)
 
 

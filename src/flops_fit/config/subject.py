@@ -34,8 +34,8 @@ def calling(component: Component, call: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginError(
-            f"{component.kind}.{call} raised {type(error).__name__}: {error}",
-            fix=f"change the options of `{component.kind}`, or correct what it runs (`--debug` shows where)",
+            f"{component.label}.{call} raised {type(error).__name__}: {error}",
+            fix=f"change the options of `{component.label}`, or correct what it runs (`--debug` shows where)",
             code="component-raised",
         ) from error
 
@@ -50,12 +50,12 @@ class Subject:
     @property
     def model(self) -> str:
         """What messages call the model family."""
-        return self.spec.model.kind
+        return self.spec.model.label
 
     @property
     def source(self) -> str:
         """What messages call the data source."""
-        return self.spec.data.kind
+        return self.spec.data.label
 
     @cached_property
     def data(self) -> DataSpec:

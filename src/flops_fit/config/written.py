@@ -78,7 +78,7 @@ def read_spec_file(path: Path) -> Written:
     return written
 
 
-def read_value(text: str) -> Any:  # noqa: ANN401 - any YAML value
+def read_value(text: str) -> Any:
     """Parse one YAML value; raises `yaml.YAMLError` or ValueError."""
     return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
 

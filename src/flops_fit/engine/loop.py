@@ -138,7 +138,7 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
             losses.append(_loss(trainee, batch) if owned else torch.zeros((), device=trainee.device))
     if not sum(weights):
         raise DataError(
-            f"No unit of the held-out set of data {spec.data.kind!r} counts towards the loss.",
+            f"No unit of the held-out set of data {spec.data.label!r} counts towards the loss.",
             fix="let `eval_batches` yield at least one batch, with labels other than -100",
             code="empty-held-out-set",
         )
@@ -174,7 +174,7 @@ def _next_batch(trainee: Trainee) -> tuple[Batch, float]:
     batch = next(trainee.batches, None)
     if batch is None:
         raise DataError(
-            f"Data {trainee.spec.data.kind!r} ended after {trainee.step} batches.",
+            f"Data {trainee.spec.data.label!r} ended after {trainee.step} batches.",
             fix="let `train_batches` start the next epoch by itself: it must never end",
             code="batches-ended",
         )
