@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from flops_fit.config import (
     probe,
     write_spec_json,
 )
-from flops_fit.design import SweepPlan
+from flops_fit.design import Finding, SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError, StoreError
 from flops_fit.fit import fit_law
@@ -56,7 +57,7 @@ def run_spec(
     with SharedStore(out / RUNS_FILE) as store:
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
         records = store.read(summary.run_ids)
-    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit))
+    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit, planned=plan.findings))
     this_job().on_main(lambda: _keep(result, out))
     return result
 
@@ -148,8 +149,8 @@ def fit_runs(
         out: Directory to keep the law and the plots in.
     """
     path = Path(source)
-    records, unit = _sweep_runs(path) if path.is_dir() else (read_table(path, columns=columns), "unit")
-    result = ScalingResult(fit_law(records, form, unit=unit))
+    sweep = _read_sweep(path) if path.is_dir() else _Sweep(records=read_table(path, columns=columns))
+    result = ScalingResult(fit_law(sweep.records, form, unit=sweep.unit, planned=sweep.findings))
     if out is not None:
         _keep(result, Path(out))
     return result
@@ -157,7 +158,7 @@ def fit_runs(
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
     """Write the runs of a sweep directory as CSV and return how many there are."""
-    records, _ = _sweep_runs(Path(directory))
+    records = _read_sweep(Path(directory)).records
     write_table(records, to)
     return len(records)
 
@@ -165,7 +166,12 @@ def export_runs(directory: str | Path, to: str | Path) -> int:
 def _plan_into(out: Path, spec: SweepSpec) -> SweepPlan:
     """Probe and plan, and write down what will be trained."""
     plan = plan_probed_sweep(spec, probe(spec))
-    write_spec_json(spec, out / SPEC_FILE, plan={"plan_id": plan.plan_id, "unit": plan.data.unit})
+    known = {
+        "plan_id": plan.plan_id,
+        "unit": plan.data.unit,
+        "findings": [asdict(finding) for finding in plan.findings],
+    }
+    write_spec_json(spec, out / SPEC_FILE, plan=known)
     return plan
 
 
@@ -174,8 +180,17 @@ def _keep(result: ScalingResult, out: Path) -> None:
     result.save_plot(out / PLOT_FILE)
 
 
-def _sweep_runs(directory: Path) -> tuple[tuple[RunRecord, ...], str]:
-    """Return the runs of the plan that a sweep directory holds, and what one unit of D is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    """The runs of a directory or a table, and what is known of them."""
+
+    records: tuple[RunRecord, ...]
+    unit: str = "unit"
+    findings: tuple[Finding, ...] = ()
+
+
+def _read_sweep(directory: Path) -> _Sweep:
+    """Return the runs of the plan that a sweep directory holds.
 
     Rows of an earlier, different plan in the same directory are left where they are.
     """
@@ -183,10 +198,14 @@ def _sweep_runs(directory: Path) -> tuple[tuple[RunRecord, ...], str]:
         records = store.read()
     spec_file = directory / SPEC_FILE
     if not spec_file.is_file():
-        return records, "unit"
+        return _Sweep(records=records)
     try:
         plan = json.loads(spec_file.read_text(encoding="utf-8"))["plan"]
-        return tuple(record for record in records if record.plan_id == plan["plan_id"]), plan["unit"]
+        return _Sweep(
+            records=tuple(record for record in records if record.plan_id == plan["plan_id"]),
+            unit=plan["unit"],
+            findings=tuple(Finding(**finding) for finding in plan["findings"]),
+        )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StoreError(
             f"{spec_file} is not what `flops-fit run` wrote: {type(error).__name__}: {error}.",

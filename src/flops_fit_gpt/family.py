@@ -28,6 +28,7 @@ class GPT(ModelFamily):
 
     kind: Literal["gpt"] = "gpt"
     default_lr: ClassVar[float] = 1.3
+    lr_transfers: ClassVar[bool] = True
     """In u-muP units; docs/explanation/lr-transfer.md has the measurement."""
     causal: ClassVar[bool] = True
 

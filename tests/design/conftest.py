@@ -13,6 +13,7 @@ from flops_fit.config.spec import SweepSpec
 class Family(ModelFamily):
     kind: Literal["family"] = "family"
     default_lr = 0.5
+    lr_transfers = True
     depth: int = 2
 
     def ladder(self, n_min, n_max, data):
@@ -74,7 +75,14 @@ def make_probe() -> Callable[..., Probe]:
     """A ladder with a rung every `ratio`, on text in rows of 128 tokens; a unit costs 10% more than 6·N."""
 
     def make(
-        *, n_min=1e4, n_max=1e10, ratio=1.3, n_units=None, units_per_sample=128, precision="fp32"
+        *,
+        n_min=1e4,
+        n_max=1e10,
+        ratio=1.3,
+        n_units=None,
+        units_per_sample=128,
+        precision="fp32",
+        caveats=(),
     ) -> Probe:
         sizes = []
         while (n_params := round(n_min * ratio ** len(sizes))) <= n_max:
@@ -84,6 +92,6 @@ def make_probe() -> Callable[..., Probe]:
                 ProbedSize(size=size, flops_per_unit=6.6 * n_params, flops_6nd_per_unit=6.0 * n_params)
             )
         data = DataSpec(unit="token", units_per_sample=units_per_sample, n_units=n_units, n_classes=256)
-        return Probe(data=data, sizes=tuple(sizes), precision=precision)
+        return Probe(data=data, sizes=tuple(sizes), precision=precision, caveats=caveats)
 
     return make

@@ -63,3 +63,12 @@ def test_repeated_data_is_told_and_told_louder_beyond_four_epochs(codes, epoch, 
     repeats = {name: finding for name, finding in found.items() if name in {"repeated-data", "many-epochs"}}
     assert set(repeats) == ({code} if code else set())
     assert all(finding.severity == severity for finding in repeats.values())
+
+
+def test_a_family_whose_rate_is_not_known_to_transfer(codes, monkeypatch, make_spec):
+    monkeypatch.setattr(type(make_spec().model), "lr_transfers", False)
+    assert "trains at the learning rate 0.5" in codes()["one-learning-rate"].message
+
+
+def test_what_the_probes_saw(codes):
+    assert codes({"caveats": ("Two rows are the same",)})["probe-caveat"].message == "Two rows are the same."

@@ -62,7 +62,7 @@ def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
             "data": {"kind": "stdlib_text", "length": 64},
             "budgets": {"start": 1.2e10, "stop": 1.2e11, "count": 7},
             "seeds": list(range(seeds)),
-            "design": {"sizes_per_budget": 8, "window": 3.5, "min_steps": 100},
+            "design": {"sizes_per_budget": 8, "window": 3.5},
             "training": {"batch_size": 8},
             "output_dir": out,
         }

@@ -36,6 +36,20 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
         *_steps(runs),
         *_targets(runs),
         *_epochs(runs, data),
+        *_learning_rate(runs, spec),
+    )
+
+
+def probe_caveats(caveats: Iterable[str]) -> tuple[Finding, ...]:
+    """Hand on what the probes saw that is no error."""
+    return tuple(
+        Finding(
+            code="probe-caveat",
+            severity="info",
+            message=caveat if caveat.endswith(".") else f"{caveat}.",
+            action="keep it in mind when reading the results",
+        )
+        for caveat in caveats
     )
 
 
@@ -156,6 +170,19 @@ def _warning(code: str, message: str, action: str) -> Finding:
 
 def _count(runs: Sequence[object]) -> str:
     return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+
+
+def _learning_rate(runs: Sequence[PlannedRun], spec: SweepSpec) -> list[Finding]:
+    if spec.model.lr_transfers:
+        return []
+    finding = Finding(
+        code="one-learning-rate",
+        severity="info",
+        message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}; where the best "
+        "rate depends on the size, N* is biased.",
+        action="compare rates at the smallest and the largest size, or use a parametrisation that transfers",
+    )
+    return [finding]
 
 
 def _listed(budgets: Iterable[float]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from flops_fit.config.device import Precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
-from flops_fit.design.coverage import cells_left_out, check_coverage
+from flops_fit.design.coverage import cells_left_out, check_coverage, probe_caveats
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash, run_identity
 from flops_fit.errors import SpecError
@@ -36,7 +36,7 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         plan_id=content_hash([run.run_id for run in runs]),
         runs=runs,
         data=probe.data,
-        findings=(*skipped, *check_coverage(runs, spec, probe.data)),
+        findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_caveats(probe.caveats)),
     )
 
 

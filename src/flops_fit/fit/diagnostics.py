@@ -23,7 +23,9 @@ _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
 
 
-def findings_of(points: Points, headline: Law, second: Law | None) -> tuple[Finding, ...]:
+def findings_of(
+    points: Points, headline: Law, second: Law | None, planned: Sequence[Finding] = ()
+) -> tuple[Finding, ...]:
     """Collect every finding, the gravest first."""
     findings = [
         *_about_runs(points),
@@ -34,6 +36,8 @@ def findings_of(points: Points, headline: Law, second: Law | None) -> tuple[Find
         findings += _about_minima(headline.minima)
     if isinstance(headline, SurfaceLaw):
         findings += _about_surface(headline)
+    codes = {finding.code for finding in findings}
+    findings += [finding for finding in planned if finding.code not in codes]
     gravity = {"error": 0, "warning": 1, "info": 2}
     return tuple(sorted(findings, key=lambda finding: gravity[finding.severity]))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flops_fit.components import Estimator, FitForm, SurfaceForm
+from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.determined import check_determined
 from flops_fit.fit.diagnostics import findings_of
@@ -15,13 +16,20 @@ from flops_fit.fit.valley_law import fit_valley_law, has_valley
 from flops_fit.runs import RunRecord
 
 
-def fit_law(records: Sequence[RunRecord], form: FitForm | None = None, *, unit: str = "unit") -> ScalingLaw:
+def fit_law(
+    records: Sequence[RunRecord],
+    form: FitForm | None = None,
+    *,
+    unit: str = "unit",
+    planned: Sequence[Finding] = (),
+) -> ScalingLaw:
     """Fit a scaling law to runs.
 
     Args:
         records: The runs; those without a usable loss are left out and listed.
         form: What to fit; None chooses by `fit_best`.
         unit: What one unit of D is, for tables and plots.
+        planned: What the plan of these runs knew already; the fit's own finding of a code takes its place.
 
     Raises:
         FitError: the runs cannot determine an answer; the message says what to train.
@@ -36,7 +44,7 @@ def fit_law(records: Sequence[RunRecord], form: FitForm | None = None, *, unit: 
         points=points,
         headline=headline,
         second=second,
-        findings=findings_of(points, headline, second),
+        findings=findings_of(points, headline, second, planned),
     )
 
 
