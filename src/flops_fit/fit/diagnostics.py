@@ -21,6 +21,9 @@ _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
 _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
+_RARE = 0.05
+_LIKE = 1.5
+"""Ratio of two widths of one interval up to which they agree."""
 
 
 def findings_of(
@@ -242,10 +245,27 @@ def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
             f"{surface.gain_left:.2g}.",
             action="choose another form: these runs do not determine this one",
         )
-    if surface.on_bound:
+    if surface.on_bound or surface.draws_on_bound > _RARE:
+        names = ", ".join(surface.on_bound)
+        share = f"In {surface.draws_on_bound:.0%} of the resampled fits of {surface.name!r} a parameter"
         yield Finding(
             code="parameter-on-bound",
             severity="warning",
-            message=f"{', '.join(surface.on_bound)} of {surface.name!r} ended on a bound: not determined.",
+            message=f"{f'{names} of {surface.name!r}' if names else share} ended on a bound: not determined.",
             action="train a wider range of N and D",
+        )
+    if surface.sandwich_width is not None:
+        yield from _about_widths(surface, surface.sandwich_width)
+
+
+def _about_widths(surface: SurfaceLaw, by_sandwich: float) -> Iterator[Finding]:
+    interval = surface.optimum(surface.flops_range[1]).n_params.interval
+    ratio = float(np.log(interval.high / interval.low)) / by_sandwich if by_sandwich > 0 else 1.0
+    if max(ratio, 1 / ratio) > _LIKE:
+        yield Finding(
+            code="interval-widths",
+            severity="warning",
+            message="At the largest run resampling gives an interval of ln N* "
+            f"{ratio:.2g} times as wide as the HC3 sandwich does.",
+            action="look for single runs on which the answer hangs; believe the wider of the two",
         )

@@ -66,6 +66,10 @@ class FormSurface:
         positive = np.maximum(np.where(self._logarithmic, theta, 1.0), 1e-300)
         return np.where(self._logarithmic, np.clip(np.log(positive), -_REACH, _REACH), theta / self._unit)
 
+    def inside(self, theta: Floats) -> Floats:
+        """Turn the form's parameters, shape (..., n_work), into working ones within the bounds."""
+        return np.clip(self.work(theta), self.lower(), self.upper())
+
     def spread(self, unit: Floats) -> Floats:
         """Spread points of the unit cube over the bounds: evenly over narrow ones, else on a log scale."""
         bounds = np.array(self.form.bounds)

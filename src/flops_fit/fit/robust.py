@@ -47,6 +47,8 @@ class Refined(NamedTuple):
     """Working parameters, shape (batch, n_work)."""
     residuals: Floats
     """Shape (batch, n_runs)."""
+    cost: Floats
+    """What was minimised, shape (batch,)."""
     left: Floats
     """Share by which one more step promises to lower the sum of squares; about 0 where a fit has arrived,
     judged by the projected gradient in the metric of the normal equations; shape (batch,)."""
@@ -73,7 +75,14 @@ def tukey(cutoff: float) -> RobustLoss:
 
 
 def refine(
-    surface: Surface, response: Floats, work: Floats, *, counts: Floats, loss: RobustLoss, steps: int
+    surface: Surface,
+    response: Floats,
+    work: Floats,
+    *,
+    counts: Floats,
+    loss: RobustLoss,
+    steps: int,
+    tolerance: float = 1e-9,
 ) -> Refined:
     """Improve each of a batch of parameters until it stops moving or `steps` are spent.
 
@@ -84,18 +93,25 @@ def refine(
         counts: How often each run counts in each fit, shape (batch, n_runs).
         loss: How residuals are judged.
         steps: Levenberg-Marquardt steps at most.
+        tolerance: A fit is left alone once no parameter moves by more, relative to 1 + its size.
     """
+    slices = [slice(i, i + _PART) for i in range(0, len(work), _PART)]
     parts = [
-        _refine_part(
-            surface, response, work[i : i + _PART], counts=counts[i : i + _PART], loss=loss, steps=steps
-        )
-        for i in range(0, len(work), _PART)
+        _refine_part(surface, response, work[s], counts[s], loss, steps=steps, tolerance=tolerance)
+        for s in slices
     ]
     return Refined(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
 def _refine_part(
-    surface: Surface, response: Floats, work: Floats, *, counts: Floats, loss: RobustLoss, steps: int
+    surface: Surface,
+    response: Floats,
+    work: Floats,
+    counts: Floats,
+    loss: RobustLoss,
+    *,
+    steps: int,
+    tolerance: float,
 ) -> Refined:
     lower, upper = surface.lower(), surface.upper()
     state = _judged(surface, response, work.copy(), counts, loss)
@@ -109,10 +125,10 @@ def _refine_part(
         for field, value in zip(state, new, strict=True):
             field[moving[better]] = value[better]
         damping[moving] = np.clip(damping[moving] * np.where(better, 0.1, 10.0), 1e-12, 1e12)
-        moving = moving[np.any(np.abs(trial - now.work) >= 1e-9 * (1 + np.abs(now.work)), axis=1)]
+        moving = moving[np.any(np.abs(trial - now.work) >= tolerance * (1 + np.abs(now.work)), axis=1)]
         if not len(moving):
             break
-    return Refined(state.work, state.residuals, _left(state, _held(state, lower, upper)))
+    return Refined(state.work, state.residuals, state.cost, _left(state, _held(state, lower, upper)))
 
 
 class _State(NamedTuple):
@@ -171,6 +187,8 @@ class RobustFit(NamedTuple):
 
     work: Floats
     """Working parameters, shape (n_work,)."""
+    residuals: Floats
+    """Shape (n_runs,)."""
     scale: float
     """Robust standard deviation of the residuals."""
     loss: RobustLoss
@@ -189,12 +207,12 @@ def refine_robustly(surface: Surface, response: Floats, start: Floats) -> Robust
     work = start[None]
     loss = huber(_scale(response - surface.fitted(work)[0][0], spent))
     for _ in range(3):
-        work, (residuals,), _ = refine(surface, response, work, counts=once, loss=loss, steps=30)
+        work, (residuals,), _, _ = refine(surface, response, work, counts=once, loss=loss, steps=30)
         loss = huber(1.345 * _scale(residuals, spent))
     if len(response) >= 20:
         loss = tukey(4.685 * _scale(residuals, spent))
-    work, (residuals,), left = refine(surface, response, work, counts=once, loss=loss, steps=100)
-    return RobustFit(work[0], _scale(residuals, spent), loss, float(left[0]))
+    work, (residuals,), _, left = refine(surface, response, work, counts=once, loss=loss, steps=100)
+    return RobustFit(work[0], residuals, _scale(residuals, spent), loss, float(left[0]))
 
 
 def _scale(residuals: Floats, n_fitted: int) -> float:

@@ -25,16 +25,12 @@ def start(surface: FormSurface, loss: Floats) -> Floats:
     once, form = np.ones((1, len(loss))), surface.form
     projected = project(form, Runs(surface.n_params, surface.n_units, loss), once)
     if projected is not None:
-        return _inside(surface, surface.work(projected[0]))
+        return surface.inside(projected[0])
     derived = form.starts(_plain(surface, loss), surface.n_params, surface.n_units)
-    work = _promising(surface, loss) if derived is None else _inside(surface, surface.work(derived))
+    work = _promising(surface, loss) if derived is None else surface.inside(derived)
     counts = np.ones((len(work), len(loss)))
     refined = refine(surface, surface.response(loss), work, counts=counts, loss=huber(_ROUGH), steps=100)
-    return np.array(refined.work[huber(_ROUGH).cost(refined.residuals).sum(axis=1).argmin()])
-
-
-def _inside(surface: FormSurface, work: Floats) -> Floats:
-    return np.clip(work, surface.lower(), surface.upper())
+    return np.array(refined.work[refined.cost.argmin()])
 
 
 def _plain(surface: FormSurface, loss: Floats) -> Floats:
@@ -53,6 +49,6 @@ def _promising(surface: FormSurface, loss: Floats) -> Floats:
     from scipy.stats import qmc  # costs a second to import, and only plugins' forms need it
 
     unit = qmc.Sobol(d=len(surface.form.bounds), scramble=False).random_base2(_SCANNED)
-    work = _inside(surface, surface.spread(unit))
+    work = np.clip(surface.spread(unit), surface.lower(), surface.upper())
     misses = np.abs(np.log(surface.losses(surface.theta(work))) - np.log(loss)).sum(axis=1)
     return np.array(work[np.argsort(misses, kind="stable")[:_REFINED]])

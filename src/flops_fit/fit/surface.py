@@ -4,23 +4,24 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator
 
 from flops_fit.components import SurfaceForm
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.bootstrap import bootstrap, cells
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.form_surface import FormSurface, predict_each
 from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
-from flops_fit.fit.robust import refine, refine_robustly
+from flops_fit.fit.robust import refine_robustly
+from flops_fit.fit.sandwich import sandwich_width
 from flops_fit.fit.starting import start
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
-N_DRAWS = 300
-_WARM_STEPS = 25
 _REACH = np.linspace(-4, 4, 161)
 """e-folds of N around the optimum over which those of the draws are sought."""
 
@@ -51,6 +52,10 @@ class SurfaceLaw:
     """Share by which one more step promises to lower the objective; about 0 at a minimum."""
     on_bound: tuple[str, ...]
     """Parameters that ended on a bound."""
+    draws_on_bound: float
+    """Share of the draws in which a parameter did."""
+    sandwich_width: float | None
+    """Width of the 95% interval of ln N* at the largest run by the HC3 sandwich; None where it has none."""
     flops_range: tuple[float, float]
     """Least and largest compute of a run."""
     flops_per_unit: FlopsPerUnit
@@ -142,27 +147,37 @@ def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
     surface = laid_over(points, form)
     response = surface.response(points.loss)
     fit = refine_robustly(surface, response, start(surface, points.loss))
-    work, theta = fit.work, surface.theta(fit.work)
+    theta = surface.theta(fit.work)
     if not np.isfinite(theta).all():
         raise FitError(
             f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
             fix="choose another form under `fit`, or look at the runs in a plot",
             code="surface-failed",
         )
-    counts = _resampled_counts(points)
-    starts = np.repeat(work[None], len(counts), axis=0)
-    draws = refine(surface, response, starts, counts=counts, loss=fit.loss, steps=_WARM_STEPS).work
-    bound = (work <= surface.lower()) | (work >= surface.upper())
+    draws = bootstrap(surface, points, fit)
+    top = float(points.flops.max())
+
+    def log_n(work: Floats) -> float:
+        best = form.optimum(surface.theta(work), top, points.flops_per_unit)
+        return float(np.log(best.n_params))
+
     return SurfaceLaw(
         form=form,
         theta=theta,
         draws=surface.theta(draws),
         residual_scale=fit.scale,
         gain_left=fit.left,
-        on_bound=tuple(name for name, hit in zip(form.param_names, bound, strict=True) if hit),
-        flops_range=(float(points.flops.min()), float(points.flops.max())),
+        on_bound=tuple(n for n, hit in zip(form.param_names, _bound(surface, fit.work), strict=True) if hit),
+        draws_on_bound=float(_bound(surface, draws).any(axis=1).mean()),
+        sandwich_width=sandwich_width(surface, fit, cells(points), log_n),
+        flops_range=(float(points.flops.min()), top),
         flops_per_unit=points.flops_per_unit,
     )
+
+
+def _bound(surface: FormSurface, work: Floats) -> NDArray[np.bool_]:
+    on_bound: NDArray[np.bool_] = (work <= surface.lower()) | (work >= surface.upper())
+    return on_bound
 
 
 def laid_over(points: Points, form: SurfaceForm) -> FormSurface:
@@ -173,13 +188,3 @@ def laid_over(points: Points, form: SurfaceForm) -> FormSurface:
         n_units=points.n_units,
         typical=float(np.median(points.loss)),
     )
-
-
-def _resampled_counts(points: Points) -> Floats:
-    """Draw (N, D) cells with replacement, every seed of a cell with it; shape (n_draws, n_runs)."""
-    _, cell = np.unique(np.stack([points.n_params, points.n_units]), axis=1, return_inverse=True)
-    cell, n_cells = cell.ravel(), int(cell.max()) + 1  # numpy 2.0 alone gives it a second axis
-    draw = np.random.Generator(np.random.Philox(0)).multinomial(
-        n_cells, np.full(n_cells, 1 / n_cells), N_DRAWS
-    )
-    return draw[:, cell].astype(np.float64)
