@@ -21,14 +21,14 @@ _LOWER = 1e-4
 """Share by which the objective must be lower for a minimum to be another one."""
 
 
-def bootstrap(surface: FormSurface, points: Points, fit: RobustFit) -> Floats:
+def bootstrap(surface: FormSurface, points: Points, fit: RobustFit, n_draws: int = N_DRAWS) -> Floats:
     """Fit resampled runs, starting from the fit to all of them; return work, shape (n_draws, n_work).
 
     The first draws are fitted from the form's grid as well. Should one in fifty of them end lower that way,
     all draws are fitted both ways and the better kept.
     """
-    counts = resampled_counts(points)
-    warm = _refined(surface, points, fit, counts, np.repeat(fit.work[None], N_DRAWS, axis=0))
+    counts = resampled_counts(points, n_draws)
+    warm = _refined(surface, points, fit, counts, np.repeat(fit.work[None], n_draws, axis=0))
     audited = _from_grid(surface, points, fit, counts[:_AUDITED])
     if audited is None or not _lower(audited, warm).any():
         return warm.work
@@ -36,12 +36,12 @@ def bootstrap(surface: FormSurface, points: Points, fit: RobustFit) -> Floats:
     return warm.work if cold is None else np.where(_lower(cold, warm)[:, None], cold.work, warm.work)
 
 
-def resampled_counts(points: Points) -> Floats:
+def resampled_counts(points: Points, n_draws: int = N_DRAWS) -> Floats:
     """Draw (N, D) cells with replacement, every seed of a cell with it; shape (n_draws, n_runs)."""
     cell = cells(points)
     n_cells = int(cell.max()) + 1
     generator = np.random.Generator(np.random.Philox(0))
-    draws = generator.multinomial(n_cells, np.full(n_cells, 1 / n_cells), N_DRAWS)
+    draws = generator.multinomial(n_cells, np.full(n_cells, 1 / n_cells), n_draws)
     return draws[:, cell].astype(np.float64)
 
 
