@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.fit.law import Law, Optimum
+from flops_fit.fit.competition import AHEAD, Rival, spread
+from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
@@ -27,13 +28,17 @@ _LIKE = 1.5
 
 
 def findings_of(
-    points: Points, headline: Law, second: Law | None, planned: Sequence[Finding] = ()
+    points: Points,
+    headline: Law,
+    second: Law | None,
+    planned: Sequence[Finding] = (),
+    rivals: Sequence[Rival] = (),
 ) -> tuple[Finding, ...]:
     """Collect every finding, the gravest first."""
     findings = [
         *_about_runs(points),
         *_about_answer(headline),
-        *_about_agreement(headline, second),
+        *_about_agreement(headline, second, rivals),
     ]
     if isinstance(headline, ValleyLaw):
         findings += _about_minima(headline.minima)
@@ -126,32 +131,56 @@ def _about_answer(headline: Law) -> Iterator[Finding]:
         )
 
 
-def _about_agreement(headline: Law, second: Law | None) -> Iterator[Finding]:
-    if second is None:
-        return
+def _about_agreement(headline: Law, second: Law | None, rivals: Sequence[Rival]) -> Iterator[Finding]:
+    """Yield at most one finding: the gravest doubt about N* that other fits of the same runs raise."""
     top = headline.flops_range[1]
-    for flops, where in ((top, "the largest budget"), (10 * top, "ten times the largest budget")):
-        ours, theirs = headline.optimum(flops), second.optimum(flops)
-        if theirs.n_params.value not in ours.n_params.interval:
-            yield _disagreement(headline, second, ours, theirs, where)
-            return
-    if isinstance(headline, ValleyLaw) and _windows_disagree(headline, top):
-        yield Finding(
-            code="unstable",
-            severity="warning",
-            message="UNSTABLE: N* at the largest budget depends on how far from it runs still count.",
-            action="train more sizes near the minimum of the upper budgets",
-        )
+    doubts = [_disagreement(headline, second, times * top) for times in AHEAD if second is not None]
+    doubts += [_wide_spread(headline, rivals, which) for which in range(len(AHEAD)) if rivals]
+    doubts += [_dependence_on_window(headline, top)]
+    yield from [doubt for doubt in doubts if doubt is not None][:1]
 
 
-def _disagreement(headline: Law, second: Law, ours: Optimum, theirs: Optimum, where: str) -> Finding:
-    ratio = theirs.n_params.value / ours.n_params.value
+def _where(times: float) -> str:
+    return "the largest budget" if times == 1 else f"{times:g} times the largest budget"
+
+
+def _disagreement(headline: Law, second: Law, flops: float) -> Finding | None:
+    ours, theirs = headline.optimum(flops).n_params, second.optimum(flops).n_params
+    if theirs.value in ours.interval:
+        return None
+    ratio = theirs.value / ours.value
     return Finding(
         code="unstable",
         severity="error" if max(ratio, 1 / ratio) > _HOPELESS else "warning",
-        message=f"UNSTABLE: at {where} the fit {second.name!r} puts N* at {ratio:.2g} times that of "
-        f"{headline.name!r}, outside its interval.",
+        message=f"UNSTABLE: at {_where(flops / headline.flops_range[1])} the fit {second.name!r} puts N* at "
+        f"{ratio:.2g} times that of {headline.name!r}, outside its interval.",
         action="trust neither far beyond the largest budget; a larger budget would decide between them",
+    )
+
+
+def _wide_spread(headline: Law, rivals: Sequence[Rival], which: int) -> Finding | None:
+    interval = headline.optimum(AHEAD[which] * headline.flops_range[1]).n_params.interval
+    smallest, largest = spread(rivals, which)
+    ratio = largest.n_params[which] / smallest.n_params[which]
+    if ratio <= interval.high / interval.low:
+        return None
+    return Finding(
+        code="unstable",
+        severity="warning",
+        message=f"UNSTABLE: at {_where(AHEAD[which])} N* by {largest.name!r} is {ratio:.2g} times that by "
+        f"{smallest.name!r}, more than the interval of {headline.name!r} is wide.",
+        action="read the interval as one method's alone; a larger budget would tell the methods apart",
+    )
+
+
+def _dependence_on_window(headline: Law, flops: float) -> Finding | None:
+    if not isinstance(headline, ValleyLaw) or not _windows_disagree(headline, flops):
+        return None
+    return Finding(
+        code="unstable",
+        severity="warning",
+        message="UNSTABLE: N* at the largest budget depends on how far from it runs still count.",
+        action="train more sizes near the minimum of the upper budgets",
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flops_fit.components import Estimator, FitForm, SurfaceForm
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
+from flops_fit.fit.competition import fit_rivals
 from flops_fit.fit.determined import check_determined
 from flops_fit.fit.diagnostics import findings_of
 from flops_fit.fit.forms import Chinchilla
@@ -38,13 +39,15 @@ def fit_law(
     check_determined(points)
     headline = _headline(points, form)
     second = _second_opinion(points, headline)
+    rivals = fit_rivals(points, (headline, second))
     return ScalingLaw(
         unit=unit,
         form={"kind": "auto"} if form is None else form.model_dump(mode="json"),
         points=points,
         headline=headline,
         second=second,
-        findings=findings_of(points, headline, second, planned),
+        rivals=rivals,
+        findings=findings_of(points, headline, second, planned, rivals),
     )
 
 

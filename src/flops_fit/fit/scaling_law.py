@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, Valida
 from flops_fit.components import Estimator
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
+from flops_fit.fit.competition import Rival
 from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
@@ -41,6 +42,8 @@ class ScalingLaw:
     headline: Annotated[Law, PlainValidator(_law_from_json), PlainSerializer(_law_to_json)]
     second: Annotated[Law | None, PlainValidator(_law_from_json), PlainSerializer(_law_to_json)]
     """The other kind of law, fitted to the same runs; None where they cannot determine it."""
+    rivals: tuple[Rival, ...] = ()
+    """What every method that competes makes of the runs, headline and second opinion included."""
     findings: tuple[Finding, ...]
     schema_version: Literal[1] = 1
 

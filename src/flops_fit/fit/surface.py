@@ -10,13 +10,13 @@ from pydantic import PlainSerializer, PlainValidator
 from flops_fit.components import SurfaceForm
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.bootstrap import bootstrap, cells
+from flops_fit.fit.bootstrap import N_DRAWS, bootstrap, cells
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.form_surface import FormSurface, predict_each
 from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
-from flops_fit.fit.robust import refine_robustly
+from flops_fit.fit.robust import RobustFit, refine_robustly
 from flops_fit.fit.sandwich import sandwich_width
 from flops_fit.fit.starting import start
 from flops_fit.plugins import registry
@@ -138,23 +138,14 @@ def _percentiles(value: float, draws: Floats, level: float = 0.95) -> Estimate:
     return Estimate(value=value, interval=Interval(min(float(low), value), max(float(high), value), level))
 
 
-def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
+def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) -> SurfaceLaw:
     """Fit a form to every point, without starting values from anybody.
 
     Raises:
         FitError: no finite parameters came out (`surface-failed`).
     """
-    surface = laid_over(points, form)
-    response = surface.response(points.loss)
-    fit = refine_robustly(surface, response, start(surface, points.loss))
-    theta = surface.theta(fit.work)
-    if not np.isfinite(theta).all():
-        raise FitError(
-            f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
-            fix="choose another form under `fit`, or look at the runs in a plot",
-            code="surface-failed",
-        )
-    draws = bootstrap(surface, points, fit)
+    surface, fit = _fitted(points, form)
+    draws = bootstrap(surface, points, fit, n_draws)
     top = float(points.flops.max())
 
     def log_n(work: Floats) -> float:
@@ -163,7 +154,7 @@ def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
 
     return SurfaceLaw(
         form=form,
-        theta=theta,
+        theta=surface.theta(fit.work),
         draws=surface.theta(draws),
         residual_scale=fit.scale,
         gain_left=fit.left,
@@ -173,6 +164,28 @@ def fit_surface(points: Points, form: SurfaceForm) -> SurfaceLaw:
         flops_range=(float(points.flops.min()), top),
         flops_per_unit=points.flops_per_unit,
     )
+
+
+def fit_parameters(points: Points, form: SurfaceForm) -> Floats:
+    """Return the parameters of `fit_surface`, without the intervals that take most of its time.
+
+    Raises:
+        FitError: no finite parameters came out (`surface-failed`).
+    """
+    surface, fit = _fitted(points, form)
+    return surface.theta(fit.work)
+
+
+def _fitted(points: Points, form: SurfaceForm) -> tuple[FormSurface, RobustFit]:
+    surface = laid_over(points, form)
+    fit = refine_robustly(surface, surface.response(points.loss), start(surface, points.loss))
+    if not np.isfinite(surface.theta(fit.work)).all():
+        raise FitError(
+            f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
+            fix="choose another form under `fit`, or look at the runs in a plot",
+            code="surface-failed",
+        )
+    return surface, fit
 
 
 def _bound(surface: FormSurface, work: Floats) -> NDArray[np.bool_]:

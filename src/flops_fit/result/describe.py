@@ -1,6 +1,7 @@
 """A law in words: the table, its exponents, the second opinion and every finding."""
 
 from flops_fit.fit import Estimate, ScalingLaw
+from flops_fit.fit.competition import AHEAD
 from flops_fit.result import numbers
 
 
@@ -24,6 +25,22 @@ def _about_fit(law: ScalingLaw) -> list[str]:
             f"Second opinion, {law.second.name!r}: at {numbers.compute(high)} FLOPs "
             f"N {numbers.count(optimum.n_params.value)}, L {numbers.loss(optimum.loss.value)}; "
             f"a = {_exponent(law.second.exponent_at_top)}."
+        )
+    return [*lines, *_about_rivals(law)]
+
+
+def _about_rivals(law: ScalingLaw) -> list[str]:
+    """Say how far the methods are apart, at the largest budget and at ten times that."""
+    if len(law.rivals) < 2:
+        return []
+    lines = ["All methods on the same runs: " + ", ".join(rival.name for rival in law.rivals) + "."]
+    for which, times in enumerate(AHEAD):
+        sizes = [rival.n_params[which] for rival in law.rivals]
+        losses = [rival.loss[which] for rival in law.rivals]
+        lines.append(
+            f"  At {numbers.compute(times * law.flops_range[1])} FLOPs they put "
+            f"N* from {numbers.count(min(sizes))} to {numbers.count(max(sizes))}, "
+            f"L* from {numbers.loss(min(losses))} to {numbers.loss(max(losses))}."
         )
     return lines
 

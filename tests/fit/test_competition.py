@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from flops_fit.fit import Chinchilla, fit_law, law_from_json
+from flops_fit.fit.competition import spread
+from flops_fit.fit.forms import Ces, Kappa
+
+
+def unstable(law):
+    return [f.message for f in law.findings if f.code == "unstable"]
+
+
+def test_every_method_takes_part_once(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.002))
+    assert [r.name for r in law.rivals] == ["valley", "chinchilla", "ces", "kappa", "parabola"]
+    for form in (Chinchilla(), Kappa()):
+        names = [r.name for r in fit_law(chinchilla_runs(noise=0.002), form).rivals]
+        assert sorted(names) == ["ces", "chinchilla", "kappa", "parabola", "valley"]
+
+
+def test_runs_without_budgets_are_left_to_the_surfaces(public_runs):
+    law = fit_law(public_runs("gadre", source="gadre_c4_original"))
+    assert [r.name for r in law.rivals] == ["chinchilla", "ces", "kappa"]
+
+
+def test_all_methods_agree_on_exact_runs(chinchilla_runs, true_optimum):
+    law = fit_law(chinchilla_runs(n_sizes=15))
+    for rival in law.rivals:
+        assert rival.n_params[0] == pytest.approx(true_optimum(1e19), rel=0.05)
+        assert rival.loss == pytest.approx(law.rivals[1].loss, rel=5e-3)
+
+
+def test_a_spread_wider_than_the_interval_is_unstable(runs_on):
+    bent = (1.8, 480.0, 2000.0, 0.35, -0.1, 0.027)
+    law = fit_law(runs_on(Kappa(), np.array(bent), noise=0.0005, n_sizes=15), Chinchilla())
+    (message,) = unstable(law)
+    assert message.startswith("UNSTABLE: at ")
+
+
+def test_a_spread_within_the_interval_is_not(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.002, n_sizes=11))
+    smallest, largest = spread(law.rivals, 1)
+    interval = law.headline.optimum(10 * law.flops_range[1]).n_params.interval
+    assert largest.n_params[1] / smallest.n_params[1] < interval.high / interval.low
+    assert not unstable(law)
+
+
+def test_rivals_survive_json(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.004), Ces())
+    assert law_from_json(law.to_json()).rivals == law.rivals
