@@ -116,7 +116,7 @@ def test_the_command_writes_once_talks_once_and_ends_alike(job):
     assert main["statuses"][0] == 2
     assert main["statuses"][1] in {0, 3}
     assert err.count("batch_size = 3 rows cannot be shared out evenly") == 1
-    assert err.count("0/19 runs") == 1
+    assert err.count("\n0/19 runs") == 1
     assert out.count("Fit 'valley' to 19 runs") == 1
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "law.json",

@@ -65,7 +65,6 @@ class Job:
     """Several processes, or one, and how they agree."""
 
     def __init__(self, state: PartialState) -> None:
-        self.device = state.device
         self.n_processes: int = state.num_processes
         self.rank: int = state.process_index
         self._first_on_machine: bool = state.is_local_main_process
@@ -136,11 +135,8 @@ class Job:
         mine = "" if error is None else f"{type(error).__name__}: {error}"
         keys = self._announce(mine)
         self._in_touch = self._in_touch and self._wait_for(keys, PATIENCE_S)
-        ends = (
-            {key: self._store.get(key).decode() for key in keys}
-            if self._in_touch
-            else {keys[self.rank]: mine}
-        )
+        heard = keys if self._in_touch else [keys[self.rank]]
+        ends = {key: self._store.get(key).decode() for key in heard}
         if not self._in_touch or len({end.partition(":")[0] for end in ends.values()}) > 1:
             raise _out_of_step(ends) from error
 
