@@ -23,6 +23,7 @@ _WIDE = 4.0
 _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
 _RARE = 0.05
+_IMPLAUSIBLE = 0.01
 _LIKE = 1.5
 """Ratio of two widths of one interval up to which they agree."""
 
@@ -282,6 +283,14 @@ def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
             severity="warning",
             message=f"{f'{names} of {surface.name!r}' if names else share} ended on a bound: not determined.",
             action="train a wider range of N and D",
+        )
+    if surface.structure_p_value is not None and surface.structure_p_value < _IMPLAUSIBLE:
+        yield Finding(
+            code="wrong-form",
+            severity="warning",
+            message=f"Losses bend with N and D as {surface.name!r} cannot "
+            f"(p = {surface.structure_p_value:.1g}): its intervals are too narrow, above all far ahead.",
+            action="compare `ces` and `kappa` under `fit`, or train IsoFLOP budgets, which need no form",
         )
     if surface.sandwich_width is not None:
         yield from _about_widths(surface, surface.sandwich_width)

@@ -19,6 +19,7 @@ from flops_fit.fit.points import Points
 from flops_fit.fit.robust import RobustFit, refine_robustly
 from flops_fit.fit.sandwich import sandwich_width
 from flops_fit.fit.starting import start
+from flops_fit.fit.structure import structure_p_value
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
@@ -56,6 +57,8 @@ class SurfaceLaw:
     """Share of the draws in which a parameter did."""
     sandwich_width: float | None
     """Width of the 95% interval of ln N* at the largest run by the HC3 sandwich; None where it has none."""
+    structure_p_value: float | None
+    """How likely residuals are to bend so much with N and D if the form is right; None where untested."""
     flops_range: tuple[float, float]
     """Least and largest compute of a run."""
     flops_per_unit: FlopsPerUnit
@@ -161,6 +164,7 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
         on_bound=tuple(n for n, hit in zip(form.param_names, _bound(surface, fit.work), strict=True) if hit),
         draws_on_bound=float(_bound(surface, draws).any(axis=1).mean()),
         sandwich_width=sandwich_width(surface, fit, cells(points), log_n),
+        structure_p_value=structure_p_value(surface, fit),
         flops_range=(float(points.flops.min()), top),
         flops_per_unit=points.flops_per_unit,
     )
