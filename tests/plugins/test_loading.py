@@ -1,6 +1,7 @@
 """One broken plugin is reported and left out; everything else loads."""
 
 import json
+import os
 import subprocess
 import sys
 import types
@@ -212,7 +213,7 @@ def test_listing_imports_no_plugin_and_nothing_slow(install, site):
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
         check=False,
