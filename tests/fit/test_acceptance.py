@@ -41,8 +41,9 @@ def test_standard_errors_are_those_of_the_public_table(public_runs):
     points = points_of(public_runs("epoch_chinchilla", excluded_by_besiroglu="False"))
     draws = fit_surface(points, Chinchilla()).draws
     a = draws[:, 4] / (draws[:, 3] + draws[:, 4])
-    found = [draws[:, 0].std(), draws[:, 3].std(), draws[:, 4].std(), a.std()]
-    assert found == pytest.approx([0.025, 0.015, 0.021, 0.020], rel=0.3)
+    assert a.std() == pytest.approx(0.020, rel=0.15)
+    found = [draws[:, 0].std(), draws[:, 3].std(), draws[:, 4].std()]
+    assert found == pytest.approx([0.025, 0.015, 0.021], rel=0.3)
 
 
 @settings(max_examples=12)

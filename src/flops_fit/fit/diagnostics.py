@@ -9,6 +9,7 @@ from flops_fit.fit.competition import AHEAD, Rival, spread
 from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.surface_findings import about_surface
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 
 ENOUGH_BUDGETS, ENOUGH_SIZES = 7, 5
@@ -20,12 +21,6 @@ _HOPELESS = 10.0
 """Ratio of two laws' N* from which on neither can be believed."""
 _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
-_ARRIVED = 1e-6
-"""Share of the objective that one more step may still promise at a minimum."""
-_RARE = 0.05
-_IMPLAUSIBLE = 0.01
-_LIKE = 1.5
-"""Ratio of two widths of one interval up to which they agree."""
 
 
 def findings_of(
@@ -44,7 +39,7 @@ def findings_of(
     if isinstance(headline, ValleyLaw):
         findings += _about_minima(headline.minima)
     if isinstance(headline, SurfaceLaw):
-        findings += _about_surface(headline)
+        findings += about_surface(headline)
     codes = {finding.code for finding in findings}
     findings += [finding for finding in planned if finding.code not in codes]
     gravity = {"error": 0, "warning": 1, "info": 2}
@@ -258,52 +253,3 @@ def _about_some(
 def _named(minima: Sequence[BudgetMinimum]) -> str:
     names = ", ".join(f"{m.flops:.3g}" for m in minima[:_NAMED])
     return f"{names} FLOPs" if len(minima) <= _NAMED else f"{names} and {len(minima) - _NAMED} more budgets"
-
-
-def _about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
-    yield Finding(
-        code="form-assumed",
-        severity="info",
-        message=f"Intervals hold if losses follow {surface.name!r}; they know nothing of its misfit.",
-        action="train IsoFLOP budgets for an answer that assumes no form",
-    )
-    if surface.gain_left > _ARRIVED:
-        yield Finding(
-            code="not-converged",
-            severity="error",
-            message=f"The fit of {surface.name!r} has not arrived: one more step promises a gain of "
-            f"{surface.gain_left:.2g}.",
-            action="choose another form: these runs do not determine this one",
-        )
-    if surface.on_bound or surface.draws_on_bound > _RARE:
-        names = ", ".join(surface.on_bound)
-        share = f"In {surface.draws_on_bound:.0%} of the resampled fits of {surface.name!r} a parameter"
-        yield Finding(
-            code="parameter-on-bound",
-            severity="warning",
-            message=f"{f'{names} of {surface.name!r}' if names else share} ended on a bound: not determined.",
-            action="train a wider range of N and D",
-        )
-    if surface.structure_p_value is not None and surface.structure_p_value < _IMPLAUSIBLE:
-        yield Finding(
-            code="wrong-form",
-            severity="warning",
-            message=f"Losses bend with N and D as {surface.name!r} cannot "
-            f"(p = {surface.structure_p_value:.1g}): its intervals are too narrow, above all far ahead.",
-            action="compare `ces` and `kappa` under `fit`, or train IsoFLOP budgets, which need no form",
-        )
-    if surface.sandwich_width is not None:
-        yield from _about_widths(surface, surface.sandwich_width)
-
-
-def _about_widths(surface: SurfaceLaw, by_sandwich: float) -> Iterator[Finding]:
-    interval = surface.optimum(surface.flops_range[1]).n_params.interval
-    ratio = float(np.log(interval.high / interval.low)) / by_sandwich if by_sandwich > 0 else 1.0
-    if max(ratio, 1 / ratio) > _LIKE:
-        yield Finding(
-            code="interval-widths",
-            severity="warning",
-            message="At the largest run resampling gives an interval of ln N* "
-            f"{ratio:.2g} times as wide as the HC3 sandwich does.",
-            action="look for single runs on which the answer hangs; believe the wider of the two",
-        )
