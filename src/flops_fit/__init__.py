@@ -56,7 +56,6 @@ _HOME = {
 }
 
 
-
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("flops-fit")

@@ -87,7 +87,7 @@ class ModelFamily(Component):
     default_lr: ClassVar[float] = 1e-3
     """Peak learning rate used when the spec names none; it must suit every size."""
     lr_transfers: ClassVar[bool] = False
-    """Whether one learning rate was shown to suit every size, as under u-muP; otherwise every plan says so."""
+    """Whether one learning rate was shown to suit every size, as under u-muP; if not, every plan says so."""
     causal: ClassVar[bool] = False
     """Whether output t may depend on inputs up to t only; probed when True."""
 

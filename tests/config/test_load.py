@@ -303,7 +303,4 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_an_object_that_is_no_spec_is_refused():
-    assert (
-        refused(3).problem
-        == "found a value of type int; allowed: a path, a mapping or a SweepSpec"
-    )
+    assert refused(3).problem == "found a value of type int; allowed: a path, a mapping or a SweepSpec"

@@ -178,8 +178,8 @@ def _learning_rate(runs: Sequence[PlannedRun], spec: SweepSpec) -> list[Finding]
     finding = Finding(
         code="one-learning-rate",
         severity="info",
-        message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}; where the best "
-        "rate depends on the size, N* is biased.",
+        message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}; where the "
+        "best rate depends on the size, N* is biased.",
         action="compare rates at the smallest and the largest size, or use a parametrisation that transfers",
     )
     return [finding]
