@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,7 @@ class Forecast:
 class Verdict:
     """One forecast against what the budget showed; NaN where it showed no minimum inside its sizes."""
 
+    table: str
     best_run_error: float
     size_error: float
     size_covered: float
@@ -183,12 +184,13 @@ FORECASTERS: dict[str, Forecaster] = {
 # ---- judging
 
 
-def judge(forecast: Forecast, curve: Curve) -> Verdict:
+def judge(forecast: Forecast, curve: Curve, table: str) -> Verdict:
     """Judge by the budget's best run, and by the minimum of a plain parabola around it."""
     best = float(curve.log_loss.min())
     vertex = plain_vertex(curve, LOCAL_WINDOW) if _n_near(curve) >= 4 else None
     log_n = np.nan if vertex is None else vertex[0]
     return Verdict(
+        table=table,
         best_run_error=100 * abs(np.expm1(forecast.log_loss_at_best - best)),
         size_error=abs(forecast.log_n - log_n),
         size_covered=_covered(log_n, forecast.log_n_range),
@@ -246,7 +248,7 @@ def judge_rolling(tables: Sequence[Table]) -> dict[str, dict[int, list[Verdict]]
 def _judged(name: str, table: Table, n_seen: int, n_ahead: int) -> list[Verdict]:
     seen, unseen = table.curves[:n_seen], table.curves[n_seen : n_seen + n_ahead]
     try:
-        return [judge(f, c) for f, c in zip(FORECASTERS[name](seen, unseen), unseen, strict=True)]
+        return [judge(f, c, table.name) for f, c in zip(FORECASTERS[name](seen, unseen), unseen, strict=True)]
     except (FlopsFitError, UnfitError) as refusal:
         print(f"  {name:20s} gives no answer from {n_seen} budgets of {table.name}: {refusal!s:.100}")
         return []
@@ -256,31 +258,34 @@ def _judged(name: str, table: Table, n_seen: int, n_ahead: int) -> list[Verdict]
 
 
 def summarise(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Return the figures that the targets name, over held-out budgets; NaN verdicts do not count."""
-    columns = {f.name: np.array([getattr(v, f.name) for v in verdicts]) for f in fields(Verdict)}
-    v = {name: column[np.isfinite(column)] for name, column in columns.items()}
-    if not len(v["best_run_error"]):
+    """Return the figures that the targets name; budgets that show no minimum say nothing about N*."""
+    if not verdicts:
         return {}
-    sizes = v["size_error"] if len(v["size_error"]) else np.array([np.nan])
+    placed = [v for v in verdicts if np.isfinite(v.size_error)]
+    by_table = defaultdict(list)
+    for v in verdicts:
+        by_table[v.table].append(v.best_run_error)
+    sizes = np.array([v.size_error for v in placed] or [np.nan])
     figures = {
-        "best_run_error_median_percent": np.median(v["best_run_error"]),
-        "best_run_error_worst_percent": v["best_run_error"].max(),
+        "best_run_error_median_percent": np.median([np.mean(errors) for errors in by_table.values()]),
+        "best_run_error_median_over_budgets_percent": np.median([v.best_run_error for v in verdicts]),
+        "best_run_error_worst_percent": max(v.best_run_error for v in verdicts),
         "size_factor_median": np.exp(np.median(sizes)),
         "size_factor_worst": np.exp(sizes.max()),
-        "size_coverage_percent": 100 * _mean(v["size_covered"]),
-        "loss_coverage_percent": 100 * _mean(v["loss_covered"]),
-        "size_half_width_factor": np.exp(np.median(v["size_width"]) / 2) if len(v["size_width"]) else np.nan,
-        "loss_half_width_percent": 50 * np.median(v["loss_width"]),
-        "size_winkler": _mean(v["size_winkler"]),
-        "loss_winkler_percent": _mean(v["loss_winkler"]),
-        "n_budgets": len(v["best_run_error"]),
-        "n_minima": len(v["size_error"]),
+        "size_coverage_percent": 100 * _mean([v.size_covered for v in placed]),
+        "loss_coverage_percent": 100 * _mean([v.loss_covered for v in verdicts]),
+        "size_half_width_factor": np.exp(np.median([v.size_width for v in placed] or [np.nan]) / 2),
+        "loss_half_width_percent": 50 * np.median([v.loss_width for v in verdicts]),
+        "size_winkler": _mean([v.size_winkler for v in placed]),
+        "loss_winkler_percent": _mean([v.loss_winkler for v in verdicts]),
+        "n_budgets": len(verdicts),
+        "n_minima": len(placed),
     }
     return {name: float(figure) for name, figure in figures.items()}
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
 
 
 def print_figures(figures: dict[str, dict[str, float]]) -> None:

@@ -54,7 +54,7 @@ def _resample(curve: Curve, rng: np.random.Generator) -> Curve:
 
 
 def parabolas(window: float = np.inf) -> Method:
-    """A parabola per budget through the runs within `window` of its best one, and power laws through those."""
+    """A parabola per budget through the runs within `window` of its best one; power laws through those."""
 
     def fit(curves: Sequence[Curve]) -> Answer:
         found = [(c.log_flops, *v) for c in curves if (v := plain_vertex(c, window))]
@@ -173,9 +173,9 @@ def variable_projection(curves: Sequence[Curve]) -> Answer:
 
 
 def _projected(curves: Sequence[Curve], n_best: int) -> list[Floats]:
-    coarse = np.geomspace(0.05, 1.5, 24)
+    coarse = np.geomspace(0.05, 1.5, 15)
     found = _on_grid(curves, *np.meshgrid(coarse, coarse, indexing="ij"))[:n_best]
-    fine = np.geomspace(0.87, 1 / 0.87, 9)
+    fine = np.geomspace(0.8, 1 / 0.8, 9)
     refined = []
     for theta in found:
         alpha, beta = np.meshgrid(theta[3] * fine, theta[4] * fine, indexing="ij")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flops_fit.fit.backtest import Calibration, calibrate, local_vertex
+from flops_fit.fit.backtest import Calibration, Calibrations, calibrate, local_vertex
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.points import points_of
 from flops_fit.fit.trend import LogEstimate
@@ -11,7 +11,7 @@ from flops_fit.fit.trend import LogEstimate
 
 def budget_of(log_loss):
     log_n = np.linspace(-1, 1, len(log_loss))
-    return Budget(log_flops=40.0, log_n=log_n, log_loss=np.array(log_loss), excess=np.zeros(len(log_loss)))
+    return Budget(flops=1e17, log_n=log_n, log_loss=np.array(log_loss), excess=np.zeros(len(log_loss)))
 
 
 def test_intervals_are_those_of_students_t_on_the_log_scale():
@@ -21,11 +21,20 @@ def test_intervals_are_those_of_students_t_on_the_log_scale():
     )
 
 
+def test_calibration_changes_evenly_between_the_top_two_budgets():
+    among, above = Calibration(factor=1.0, dof=15.0), Calibration(factor=2.0, dof=11.0)
+    both = Calibrations(among=among, above=above, next_to_top=40.0, top=42.0)
+    assert [both.at(c) for c in (30.0, 40.0)] == [among, among]
+    assert both.at(41.0) == Calibration(factor=1.5, dof=13.0)
+    assert [both.at(c) for c in (42.0, 50.0)] == [above, above]
+
+
 def test_four_budgets_or_fewer_leave_the_calibration_to_the_prior(chinchilla_runs):
     budgets = budgets_of(points_of(chinchilla_runs(budgets=np.geomspace(1e17, 1e18, 4))))
     sizes, losses = calibrate(budgets)
-    assert (sizes.factor, sizes.dof) == (1.0, 10.0)
-    assert (losses.factor, losses.dof) == (pytest.approx(0.8), 10.0)
+    assert (sizes.above.factor, sizes.above.dof) == (1.0, 10.0)
+    assert (losses.above.factor, losses.above.dof) == (pytest.approx(0.8), 10.0)
+    assert sizes.among == losses.among == Calibration(factor=1.0, dof=10.0)
 
 
 def test_a_sweep_that_keeps_to_its_trend_earns_narrower_intervals_than_an_erratic_one(chinchilla_runs):
@@ -34,8 +43,9 @@ def test_a_sweep_that_keeps_to_its_trend_earns_narrower_intervals_than_an_errati
         run if i // 9 % 2 else replace(run, loss=run.loss * 1.04) for i, run in enumerate(chinchilla_runs())
     ]
     erratic = calibrate(budgets_of(points_of(jumps)))
-    assert calm[0].factor < 1.0
-    assert erratic[1].factor > 1.2 * calm[1].factor
+    assert calm[0].above.factor < 1.0
+    assert erratic[1].above.factor > 1.2 * calm[1].above.factor
+    assert erratic[1].among.factor > 1.2 * calm[1].among.factor
 
 
 def test_a_plain_parabola_finds_the_vertex_of_a_budget():

@@ -51,3 +51,36 @@ def test_a_budget_far_off_the_trend_is_doubted_and_barely_moves_it():
     trend = fit_size_trend(LOG_FLOPS, off, np.full(8, 0.02**2))
     assert trend.inflations[3] > 20
     assert trend.predict(LOG_FLOPS[-1]).mean == pytest.approx(17, abs=0.1)
+
+
+@pytest.mark.parametrize("slope", [-0.3, -0.5])
+def test_a_slope_that_nobody_expected_is_found_and_said_to_be_unexpected(slope):
+    rng = np.random.default_rng(0)
+    steep = slope * (LOG_FLOPS - LOG_FLOPS[0]) + 0.005 * rng.normal(size=8)
+    found = fit_loss_trend(LOG_FLOPS, steep, np.full(8, 0.005**2))
+    fall = found.relative_slope()
+    assert fall.mean == pytest.approx(slope, abs=0.03)
+    assert abs(fall.mean - slope) < 2.5 * fall.variance**0.5
+    assert found.slope_doubt > 0.9
+
+
+def test_an_expected_slope_is_not_doubted():
+    losses = 1.8 + 30 * np.exp(-0.09 * LOG_FLOPS)
+    assert fit_loss_trend(LOG_FLOPS, np.log(losses), np.full(8, 1e-3**2)).slope_doubt < 0.05
+    assert fit_size_trend(LOG_FLOPS, 0.45 * LOG_FLOPS, SURE).slope_doubt < 0.05
+
+
+def test_an_exponent_beyond_one_is_found_and_said_to_be_unexpected():
+    trend = fit_size_trend(LOG_FLOPS, 1.4 * LOG_FLOPS, SURE)
+    assert trend.slope().mean == pytest.approx(1.4, abs=0.02)
+    assert trend.slope_doubt > 0.5
+
+
+def test_trouble_in_low_budgets_is_no_reason_to_doubt_the_top():
+    t = LOG_FLOPS - LOG_FLOPS[-1]
+    smooth = -0.06 * t
+    troubled = smooth + np.array([0.4, 0.1, 0.03, 0, 0, 0, 0, 0])
+    spread = [
+        fit_loss_trend(LOG_FLOPS, y, SURE).predict(LOG_FLOPS[-1] + 1).variance for y in (smooth, troubled)
+    ]
+    assert spread[1] < 4 * spread[0]

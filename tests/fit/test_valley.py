@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flops_fit.fit import options
 from flops_fit.fit.budgets import budgets_of
 from flops_fit.fit.points import points_of
 from flops_fit.fit.valley import fit_valley
@@ -52,7 +53,12 @@ def refitted(reference):
 
 
 @pytest.mark.parametrize(("name", "source"), PUBLIC, ids=[source for _, source in PUBLIC])
-def test_intervals_equal_those_of_the_reference(public_runs, refitted, name, source):
+def test_without_what_goes_beyond_it_intervals_equal_those_of_the_reference(
+    public_runs, refitted, monkeypatch, name, source
+):
+    """The reference knows no drift that grows downwards, and never doubts its priors."""
+    monkeypatch.setattr(options, "GROWTHS", (0.0,))
+    monkeypatch.setattr(options, "ODD_SLOPE", 1e-300)
     runs = public_runs(name, source=source)
     theirs, ours = refitted(runs), fit_valley_law(points_of(runs))
     for ahead in (1, 10, 100):
@@ -116,3 +122,34 @@ def test_the_walls_of_the_valley_go_on_straight_far_from_the_optimum(chinchilla_
     far = valley.minimum(top).log_n.mean + np.array([3.0, 4.0, 5.0])
     rise = np.diff(valley.log_loss(far, top))
     assert rise[0] == pytest.approx(rise[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "source"), PUBLIC, ids=[source for _, source in PUBLIC])
+def test_what_goes_beyond_the_reference_moves_answers_by_little(public_runs, refitted, name, source):
+    runs = public_runs(name, source=source)
+    theirs, ours = refitted(runs), fit_valley_law(points_of(runs))
+    for ahead in (1, 10):
+        expected, optimum = (
+            theirs.predict(ours.flops_range[1] * ahead),
+            ours.optimum(ours.flops_range[1] * ahead),
+        )
+        assert expected["N_lo"] < optimum.n_params.value < expected["N_hi"]
+        assert expected["L_lo"] < optimum.loss.value < expected["L_hi"]
+
+
+def test_a_steep_loss_is_recovered_within_its_interval_whatever_published_sweeps_suggest(chinchilla_runs):
+    toy = (0.0, 3e3, 1e5, 0.6, 0.6)
+    law = fit_valley_law(
+        points_of(chinchilla_runs(theta=toy, budgets=np.geomspace(1e13, 1e15, 7), noise=0.005))
+    )
+    assert -0.3 in law.loss_slope_at_top.interval
+    ahead = 1e17
+    half = ((3e3 * 1e5) ** 0.5) * 2 * (ahead / 6) ** -0.3
+    assert half in law.optimum(ahead).loss.interval
+
+
+def test_budgets_are_named_as_they_were_given(chinchilla_runs):
+    budgets = np.array([3e8, 1e9, 3e9, 1e10, 3e10]) * 1e8
+    law = fit_valley_law(points_of(chinchilla_runs(budgets=budgets)))
+    assert [m.flops for m in law.minima] == budgets.tolist()
+    assert law.flops_range == (budgets[0], budgets[-1])

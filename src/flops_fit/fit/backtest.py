@@ -1,4 +1,8 @@
-"""How wrong the valley has been about this very sweep: every upper budget predicted from those below it."""
+"""How wrong the valley has been about this very sweep.
+
+Above the budgets: every upper budget predicted from those below it. Among them: every inner budget predicted
+from all others. The two kinds of miss are unlike each other, so each calibrates its own intervals.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from scipy.special import stdtrit
 
 from flops_fit.fit.budgets import Budget
 from flops_fit.fit.trend import LogEstimate
-from flops_fit.fit.valley import fit_valley
+from flops_fit.fit.valley import Valley, fit_valley
 from flops_fit.quantities import Interval
 
 _FEWEST_BUDGETS = 4
@@ -41,6 +45,26 @@ class Calibration:
         return float(stdtrit(self.dof, 0.5 + level / 2)) * self.factor * float(np.sqrt(variance))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrations:
+    """How far to trust the valley, among the budgets trained and above them."""
+
+    among: Calibration
+    above: Calibration
+    next_to_top: float
+    """ln C of the budget next to the top one, up to which `among` holds."""
+    top: float
+    """ln C of the top budget, from which on `above` holds."""
+
+    def at(self, log_flops: float) -> Calibration:
+        """Return the calibration at a compute of e^log_flops, changing evenly between the top two budgets."""
+        share = float(np.clip((log_flops - self.next_to_top) / (self.top - self.next_to_top), 0, 1))
+        return Calibration(
+            factor=(1 - share) * self.among.factor + share * self.above.factor,
+            dof=(1 - share) * self.among.dof + share * self.above.dof,
+        )
+
+
 class _Expected(NamedTuple):
     """How large standardised misses are before this sweep has shown any, and the least factor allowed."""
 
@@ -48,8 +72,9 @@ class _Expected(NamedTuple):
     least: float
 
 
-_SIZE_MISSES = _Expected(size=1.0, least=0.75)
-_LOSS_MISSES = _Expected(size=0.8, least=0.6)
+_SIZES_ABOVE = _Expected(size=1.0, least=0.75)
+_LOSSES_ABOVE = _Expected(size=0.8, least=0.6)
+_AMONG = _Expected(size=1.0, least=0.75)
 
 
 class _Miss(NamedTuple):
@@ -59,12 +84,32 @@ class _Miss(NamedTuple):
     log_loss: float
 
 
-def calibrate(budgets: Sequence[Budget]) -> tuple[Calibration, Calibration]:
+def calibrate(budgets: Sequence[Budget]) -> tuple[Calibrations, Calibrations]:
     """Return the calibrations of ln N* and ln L* for a valley fitted to `budgets`."""
-    misses = list(_misses(budgets))
-    sizes = [(m.weight, m.log_n) for m in misses if m.log_n is not None]
-    losses = [(m.weight, m.log_loss) for m in misses]
-    return _calibration(sizes, _SIZE_MISSES), _calibration(losses, _LOSS_MISSES)
+    above, among = list(_misses_above(budgets)), list(_misses_among(budgets))
+    next_to_top, top = (b.log_flops for b in budgets[-2:])
+    return (
+        Calibrations(
+            among=_calibration(_sizes(among), _AMONG),
+            above=_calibration(_sizes(above), _SIZES_ABOVE),
+            next_to_top=next_to_top,
+            top=top,
+        ),
+        Calibrations(
+            among=_calibration(_losses(among), _AMONG),
+            above=_calibration(_losses(above), _LOSSES_ABOVE),
+            next_to_top=next_to_top,
+            top=top,
+        ),
+    )
+
+
+def _sizes(misses: Sequence[_Miss]) -> list[tuple[float, float]]:
+    return [(m.weight, m.log_n) for m in misses if m.log_n is not None]
+
+
+def _losses(misses: Sequence[_Miss]) -> list[tuple[float, float]]:
+    return [(m.weight, m.log_loss) for m in misses]
 
 
 def _calibration(misses: Sequence[tuple[float, float]], expected: _Expected) -> Calibration:
@@ -73,19 +118,27 @@ def _calibration(misses: Sequence[tuple[float, float]], expected: _Expected) -> 
     return Calibration(factor=max(expected.least, (squares / dof) ** 0.5), dof=dof)
 
 
-def _misses(budgets: Sequence[Budget]) -> Iterator[_Miss]:
+def _misses_above(budgets: Sequence[Budget]) -> Iterator[_Miss]:
     for n_seen in range(_FEWEST_BUDGETS, len(budgets)):
         valley = fit_valley(budgets[:n_seen])
         for ahead, weight in _AHEAD:
             if n_seen + ahead < len(budgets):
-                unseen = budgets[n_seen + ahead]
-                minimum = valley.minimum(unseen.log_flops)
-                vertex = local_vertex(unseen)
-                yield _Miss(
-                    weight,
-                    None if vertex is None else _standardised(vertex, minimum.log_n),
-                    _standardised(unseen.log_loss[unseen.best], minimum.log_loss),
-                )
+                yield _miss(valley, budgets[n_seen + ahead], weight)
+
+
+def _misses_among(budgets: Sequence[Budget]) -> Iterator[_Miss]:
+    if len(budgets) > _FEWEST_BUDGETS:
+        for i in range(1, len(budgets) - 1):
+            yield _miss(fit_valley([*budgets[:i], *budgets[i + 1 :]]), budgets[i], 1.0)
+
+
+def _miss(valley: Valley, unseen: Budget, weight: float) -> _Miss:
+    minimum, vertex = valley.minimum(unseen.log_flops), local_vertex(unseen)
+    return _Miss(
+        weight,
+        None if vertex is None else _standardised(vertex, minimum.log_n),
+        _standardised(unseen.log_loss[unseen.best], minimum.log_loss),
+    )
 
 
 def _standardised(shown: float, predicted: LogEstimate) -> float:

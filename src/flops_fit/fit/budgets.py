@@ -13,12 +13,18 @@ from flops_fit.fit.points import Points
 class Budget:
     """The runs of one IsoFLOP curve, in ascending order of N."""
 
-    log_flops: float
+    flops: float
+    """The budget as it was given."""
     log_n: Floats
     """Shape (n_runs,), as are the arrays below."""
     log_loss: Floats
     excess: Floats
     """ln of compute spent over the budget, as far as it is not a matter of how FLOPs are counted."""
+
+    @property
+    def log_flops(self) -> float:
+        """Return ln of the budget."""
+        return float(np.log(self.flops))
 
     @property
     def best(self) -> int:
@@ -36,27 +42,27 @@ def budgets_of(points: Points) -> tuple[Budget, ...]:
     names = np.unique(points.budget[~np.isnan(points.budget)])
     members = [np.flatnonzero(points.budget == name) for name in names]
     members = [rows[np.argsort(points.n_params[rows], kind="stable")] for rows in members]
-    centres = [_log_flops(float(name), points.flops[rows]) for name, rows in zip(names, members, strict=True)]
-    excesses = _excess_compute(points, members, centres)
+    flops = [_flops(float(name), points.flops[rows]) for name, rows in zip(names, members, strict=True)]
+    excesses = _excess_compute(points, members, flops)
     budgets = [
         Budget(
-            log_flops=centre,
+            flops=budget,
             log_n=np.log(points.n_params[rows]),
             log_loss=np.log(points.loss[rows]),
             excess=excess,
         )
-        for centre, rows, excess in zip(centres, members, excesses, strict=True)
+        for budget, rows, excess in zip(flops, members, excesses, strict=True)
     ]
-    return tuple(sorted(budgets, key=lambda budget: budget.log_flops))
+    return tuple(sorted(budgets, key=lambda budget: budget.flops))
 
 
-def _log_flops(name: float, flops: Floats) -> float:
+def _flops(name: float, flops: Floats) -> float:
     """Take a budget at its name where the runs bear it out, else at their median compute."""
-    median = float(np.log(np.median(flops)))
-    return float(np.log(name)) if name > 0 and abs(np.log(name) - median) < 0.3 else median
+    median = float(np.median(flops))
+    return name if name > 0 and abs(np.log(name / median)) < 0.3 else median
 
 
-def _excess_compute(points: Points, members: list[Rows], centres: list[float]) -> list[Floats]:
+def _excess_compute(points: Points, members: list[Rows], budgets: list[float]) -> list[Floats]:
     """Tell the scatter of compute within budgets from the smooth effect of how FLOPs are counted.
 
     Runs read off a figure miss their budget by several percent. Their ln(N·D) against the budget, less a
@@ -66,7 +72,7 @@ def _excess_compute(points: Points, members: list[Rows], centres: list[float]) -
         return []
     rows = np.concatenate(members)
     log_n = np.log(points.n_params[rows])
-    missed = log_n + np.log(points.n_units[rows]) - np.repeat(centres, [len(m) for m in members])
+    missed = log_n + np.log(points.n_units[rows]) - np.repeat(np.log(budgets), [len(m) for m in members])
     _, scatter = robust_quadratic(log_n, missed)
     if len(rows) <= 10 or robust_scale(scatter) > 0.08:
         scatter = np.zeros_like(scatter)

@@ -7,6 +7,7 @@ import numpy as np
 from flops_fit.design import Finding
 from flops_fit.fit.competition import AHEAD, Rival, spread
 from flops_fit.fit.law import Law
+from flops_fit.fit.odd_slopes import about_slopes
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.surface_findings import about_surface
@@ -37,7 +38,7 @@ def findings_of(
         *_about_agreement(headline, second, rivals),
     ]
     if isinstance(headline, ValleyLaw):
-        findings += _about_minima(headline.minima)
+        findings += [*_about_minima(headline.minima), *about_slopes(headline)]
     if isinstance(headline, SurfaceLaw):
         findings += about_surface(headline)
     codes = {finding.code for finding in findings}

@@ -27,19 +27,33 @@ def linearise(t: Floats, log_value: Floats, floors: Floats) -> Linearised:
     return Linearised(np.log(value - floors[:, None]) / stretch, line / stretch[..., None], stretch)
 
 
-def noise_covariance(t: Floats, variance: Floats, scatters: Floats, drifts: Floats) -> Floats:
-    """Return the covariance of ln y around the line, shape (n_pairs, n_budgets, n_budgets)."""
+def noise_covariance(
+    t: Floats, variance: Floats, scatters: Floats, drifts: Floats, growths: Floats
+) -> Floats:
+    """Return the covariance of ln y around the line, shape (n_options, n_budgets, n_budgets)."""
     white = (variance + scatters[:, None] ** 2)[:, :, None] * np.eye(len(t))
-    return white + drifts[:, None, None] ** 2 * drift_covariance(t, t)
+    return white + drifts[:, None, None] ** 2 * drift_covariance(t, t, growths)
 
 
-def drift_covariance(t: Floats, other: Floats) -> Floats:
-    """Return the covariance of an integrated Wiener process that starts at 0 and runs backwards.
+def drift_covariance(t: Floats, other: Floats, growths: Floats) -> Floats:
+    """Return the covariance of a drift that starts at 0 and runs backwards, shape (n_options, n_t, n_other).
 
-    Source: the prior behind cubic smoothing splines, Wahba 1978, J. R. Stat. Soc. B 40, 364.
+    An integrated Wiener process whose variance grows by e^growth per e-fold of compute downwards. Source: at
+    growth 0 it is the prior behind cubic smoothing splines, Wahba 1978, J. R. Stat. Soc. B 40, 364.
     """
     distance, other_distance = np.abs(np.minimum(t, 0)), np.abs(np.minimum(other, 0))
     nearer = np.minimum.outer(distance, other_distance)
-    further = np.maximum.outer(distance, other_distance)
-    covariance: Floats = nearer**2 * (3 * further - nearer) / 6
+    apart = np.maximum.outer(distance, other_distance) - nearer
+    covariance: Floats = np.stack([_backwards(nearer, apart, growth) for growth in growths])
     return covariance
+
+
+def _backwards(nearer: Floats, apart: Floats, growth: float) -> Floats:
+    """Integrate e^(growth s) (nearer - s) (nearer + apart - s) over s from 0 to nearer."""
+    if growth == 0:
+        return nearer**2 * (2 * nearer + 3 * apart) / 6
+    reach = growth * nearer
+    squared = (2 * np.expm1(reach) - 2 * reach - reach**2) / growth**3
+    linear = (np.expm1(reach) - reach) / growth**2
+    total: Floats = squared + apart * linear
+    return total

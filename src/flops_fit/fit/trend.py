@@ -3,8 +3,9 @@
 Each budget's value is line(t) + drift(t) + scatter, with t = ln C - ln C_top. The drift is an integrated
 Wiener process that runs backwards from the top budget, where it and its slope are zero: level and slope of
 the line are those at the top, low budgets count for less the further down they are, and a forecast grows
-less certain with the cube of its distance. Scatter, drift and the irreducible loss are not chosen but
-averaged over, each combination weighted by its evidence.
+less certain with the cube of its distance. Scatter, drift and its growth downwards, the irreducible loss
+and whether to expect anything of the slope are not chosen but averaged over, each combination weighted by
+its evidence.
 
 One model serves both trends, ln y = ln(floor + e^line): ln N* has no floor, ln L* has the irreducible loss.
 """
@@ -12,15 +13,17 @@ One model serves both trends, ln y = ln(floor + e^line): ln N* has no floor, ln 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance
+from flops_fit.fit.options import Noises, Slopes, noises, slopes
 
 _LEVEL_PRIOR_SD = 3.0
+_LEAST_WEIGHT = 1e-7
+"""Lines of less weight than this are forgotten."""
 _ROBUST_PASSES = 3
 
 
@@ -49,6 +52,9 @@ class Trend:
     """Shape (n_lines, 2, 2)."""
     scatters: Floats
     drifts: Floats
+    growths: Floats
+    slope_doubt: float
+    """Probability that what is expected of the slope does not hold for these budgets."""
     inflations: Floats
     """How many times its variance each budget needs to fit in; shape (n_budgets,)."""
 
@@ -71,6 +77,12 @@ class Trend:
         """Return the slope of the line at the top budget."""
         return _mixture(self.weights, self.lines[:, 1], self.covariances[:, 1, 1])
 
+    def relative_slope(self) -> LogEstimate:
+        """Return d ln y / d ln C at the top budget; it differs from `slope` where there is a floor."""
+        above_floor = np.exp(self.lines[:, 0])
+        share = above_floor / (self.floors + above_floor)
+        return _mixture(self.weights, share * self.lines[:, 1], share**2 * self.covariances[:, 1, 1])
+
     def floor(self) -> float:
         """Return the floor, averaged over the mixture."""
         return float(self.weights @ self.floors)
@@ -82,14 +94,16 @@ class Trend:
             return _Drift(none, np.zeros_like(self.lines), self.drifts**2 * t**3 / 3)
         strength, seen = self.drifts[:, None] ** 2, self.log_flops - self.log_flops[-1]
         shown = linearise(seen, self.log_values, self.floors)
-        precision = np.linalg.inv(noise_covariance(seen, self.variances, self.scatters, self.drifts))
-        shared = strength * drift_covariance(np.array([t]), seen)
+        precision = np.linalg.inv(
+            noise_covariance(seen, self.variances, self.scatters, self.drifts, self.growths)
+        )
+        shared = strength * drift_covariance(np.array([t]), seen, self.growths)[:, 0]
         gain = np.einsum("mn,mnk->mk", shared, precision)
         residual = shown.target - np.einsum("mnp,mp->mn", shown.design, self.lines)
         return _Drift(
             mean=np.sum(gain * residual, axis=1),
             known_from_line=np.einsum("mn,mnp->mp", gain, shown.design),
-            variance=self.drifts**2 * drift_covariance(np.array([t]), np.array([t]))[0, 0]
+            variance=self.drifts**2 * drift_covariance(np.array([t]), np.array([t]), self.growths)[:, 0, 0]
             - np.sum(gain * shared, axis=1),
         )
 
@@ -113,10 +127,9 @@ def fit_size_trend(log_flops: Floats, log_n: Floats, variance: Floats, *, drifti
 
     The exponent is expected at 0.5 ± 0.2: published ones lie between 0.37 and 0.79.
     """
-    drifts = (0.005, 0.02, 0.05, 0.09) if drifting else (0.0,)
-    options = _combine(floors=np.array([0.0]), scatters=(0.02, 0.05, 0.10), drifts=drifts)
-    prior = _SlopePrior(factors=np.array([[1.0]]), means=np.array([0.5]), sds=np.array([0.2]))
-    return _fit(log_flops, log_n, variance, options, prior)
+    noise = noises(scatters=(0.02, 0.05, 0.10), drifts=(0.005, 0.02, 0.05, 0.09) if drifting else (0.0,))
+    slope = slopes(floors=np.zeros(1), factors=np.ones((1, 1)), means=(0.5,), sds=(0.2,))
+    return _fit(log_flops, log_n, variance, noise, slope)
 
 
 def fit_loss_trend(log_flops: Floats, log_loss: Floats, variance: Floats) -> Trend:
@@ -126,91 +139,75 @@ def fit_loss_trend(log_flops: Floats, log_loss: Floats, variance: Floats) -> Tre
     and that share itself decays by g·E/L per e-fold, expected at 0.10 ± 0.05.
     """
     shares = np.array([0.0, *np.linspace(0.2, 0.96, 20)])
-    options = _combine(
+    noise = noises(scatters=(0.0005, 0.0015, 0.004), drifts=(0.0006, 0.0018, 0.005, 0.012))
+    slope = slopes(
         floors=shares * np.exp(log_loss.min()),
-        scatters=(0.0005, 0.0015, 0.004),
-        drifts=(0.0006, 0.0018, 0.005, 0.012),
-    )
-    prior = _SlopePrior(
         factors=np.stack([shares - 1, -shares], axis=1),
-        means=np.array([0.06, 0.10]),
-        sds=np.array([0.03, 0.05]),
+        means=(0.06, 0.10),
+        sds=(0.03, 0.05),
     )
-    return _fit(log_flops, log_loss, variance, options, prior)
+    return _fit(log_flops, log_loss, variance, noise, slope)
 
 
-class _Options(NamedTuple):
-    """What a trend averages over: every floor with every pair of scatter and drift, all equally likely."""
+def _fit(log_flops: Floats, log_value: Floats, variance: Floats, noise: Noises, slope: Slopes) -> Trend:
+    """Average the lines of all options, after doubting budgets that do not fit in.
 
-    floors: Floats
-    scatters: Floats
-    """Standard deviation of a budget around its trend beyond its own uncertainty; shape (n_pairs,)."""
-    drifts: Floats
-    """Standard deviation of the drift per e-fold of compute to the power 3/2; shape (n_pairs,)."""
-
-
-def _combine(floors: Floats, scatters: tuple[float, ...], drifts: tuple[float, ...]) -> _Options:
-    pairs = np.array(list(product(scatters, drifts)))
-    return _Options(floors=floors, scatters=pairs[:, 0], drifts=pairs[:, 1])
-
-
-class _SlopePrior(NamedTuple):
-    """Weak expectations of multiples of the slope."""
-
-    factors: Floats
-    """What the slope is multiplied by, shape (n_floors, n_expectations)."""
-    means: Floats
-    sds: Floats
-
-
-def _fit(
-    log_flops: Floats, log_value: Floats, variance: Floats, options: _Options, prior: _SlopePrior
-) -> Trend:
-    """Average the lines of all options, three times over, doubting budgets that do not fit in."""
+    A budget is doubted by its misfit to a drift that does not grow downwards: one that does would follow a
+    single odd budget.
+    """
     t = log_flops - log_flops[-1]
     trusted, doubted = variance, variance
     for _ in range(_ROBUST_PASSES):
         trusted = doubted
-        lines = _fit_lines(t, log_value, trusted, options, prior)
-        weights = np.exp(lines.log_evidence - lines.log_evidence.max())
-        weights /= weights.sum()
-        misfit = np.einsum("fo,fon->n", weights, lines.misfits)
+        steady = _fit_lines(t, log_value, trusted, noise.steady(), slope)
+        misfit = np.einsum("so,son->n", _weights(steady), steady.misfits)
         doubted = variance * np.maximum(1, (4 + misfit) / 5)
-        doubted = doubted + np.maximum(0, misfit - 4) / 5 * options.scatters.mean() ** 2
+        doubted = doubted + np.maximum(0, misfit - 4) / 5 * noise.scatters.mean() ** 2
+    lines = _fit_lines(t, log_value, trusted, noise, slope)
+    weights = _weights(lines)
+    kept = np.nonzero(weights > _LEAST_WEIGHT)
+    of_slope, of_noise = kept
     return Trend(
         log_flops=log_flops,
         log_values=log_value,
         variances=trusted,
-        weights=weights.ravel(),
-        floors=np.repeat(options.floors, len(options.scatters)),
-        lines=lines.lines.reshape(-1, 2),
-        covariances=lines.covariances.reshape(-1, 2, 2),
-        scatters=np.tile(options.scatters, len(options.floors)),
-        drifts=np.tile(options.drifts, len(options.floors)),
+        weights=weights[kept] / weights[kept].sum(),
+        floors=slope.floors[of_slope],
+        lines=lines.lines[kept],
+        covariances=lines.covariances[kept],
+        scatters=noise.scatters[of_noise],
+        drifts=noise.drifts[of_noise],
+        growths=noise.growths[of_noise],
         inflations=doubted / variance,
+        slope_doubt=float(weights.sum(axis=1) @ slope.odd),
     )
 
 
+def _weights(lines: _Lines) -> Floats:
+    """Return the probability of every line, shape (n_slopes, n_noises)."""
+    weights = np.exp(lines.log_evidence - lines.log_evidence.max())
+    probabilities: Floats = weights / weights.sum()
+    return probabilities
+
+
 class _Lines(NamedTuple):
-    """One fitted line per floor and per pair of scatter and drift; shapes (n_floors, n_pairs, ...)."""
+    """One fitted line per expectation of the slope and kind of noise; shapes (n_slopes, n_noises, ...)."""
 
     log_evidence: Floats
     lines: Floats
     covariances: Floats
     misfits: Floats
-    """Squared standardised scatter of each budget, shape (n_floors, n_pairs, n_budgets)."""
+    """Squared standardised scatter of each budget, shape (n_slopes, n_noises, n_budgets)."""
 
 
-def _fit_lines(
-    t: Floats, log_value: Floats, variance: Floats, options: _Options, prior: _SlopePrior
-) -> _Lines:
+def _fit_lines(t: Floats, log_value: Floats, variance: Floats, noise: Noises, slope: Slopes) -> _Lines:
     """Fit every line in closed form: generalised least squares on ln y with Gaussian expectations."""
-    shown = linearise(t, log_value, options.floors)
+    shown = linearise(t, log_value, slope.floors)
     target, design = shown.target[:, None, :, None], shown.design[:, None]
-    noise = noise_covariance(t, variance, options.scatters, options.drifts)
-    precision = np.linalg.inv(noise)
+    covariance = noise_covariance(t, variance, noise.scatters, noise.drifts, noise.growths)
+    precision = np.linalg.inv(covariance)
 
-    rows, means, sds = _expectations(shown, prior)
+    rows, means, sds = _expectations(shown, slope)
     scaled = (rows / sds[..., None]).swapaxes(-1, -2)
     weighted = design.swapaxes(-1, -2) @ precision
     hessian = weighted @ design + (scaled @ scaled.swapaxes(-1, -2))[:, None]
@@ -221,19 +218,20 @@ def _fit_lines(
     surprise = (rows[:, None] @ line)[..., 0] - means[:, None]
     squares = (residual.swapaxes(-1, -2) @ precision @ residual)[..., 0, 0]
     squares = squares + np.sum((surprise / sds[:, None]) ** 2, axis=-1)
-    log_evidence = -0.5 * (squares + np.linalg.slogdet(noise)[1] + np.linalg.slogdet(hessian)[1])
-    white = variance + options.scatters[:, None] ** 2
+    log_evidence = -0.5 * (squares + np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(hessian)[1])
+    log_evidence = log_evidence + (slope.log_prior - np.log(slope.sds).sum(axis=1))[:, None]
+    white = variance + noise.scatters[:, None] ** 2
     scatter = (precision @ residual)[..., 0] * white
     covariances = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
     return _Lines(log_evidence, np.asarray(line[..., 0]), covariances, scatter**2 / white)
 
 
-def _expectations(shown: Linearised, prior: _SlopePrior) -> tuple[Floats, Floats, Floats]:
+def _expectations(shown: Linearised, slope: Slopes) -> tuple[Floats, Floats, Floats]:
     """Return what is expected of (level, slope): rows, means and sds, the first row a vague level."""
     stretch, level = shown.stretch[:, -1], shown.target[:, -1] * shown.stretch[:, -1]
-    n_floors, n_slopes = prior.factors.shape
-    rows = np.zeros((n_floors, 1 + n_slopes, 2))
-    rows[:, 0, 0], rows[:, 1:, 1] = 1.0, prior.factors
-    means = np.column_stack([level, np.tile(prior.means, (n_floors, 1))])
-    sds = np.column_stack([_LEVEL_PRIOR_SD * stretch, np.tile(prior.sds, (n_floors, 1))])
+    n_slopes, n_expected = slope.factors.shape
+    rows = np.zeros((n_slopes, 1 + n_expected, 2))
+    rows[:, 0, 0], rows[:, 1:, 1] = 1.0, slope.factors
+    means = np.column_stack([level, slope.means])
+    sds = np.column_stack([_LEVEL_PRIOR_SD * stretch, slope.sds])
     return rows, means, sds

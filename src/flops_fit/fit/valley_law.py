@@ -8,12 +8,12 @@ import numpy as np
 
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.backtest import Calibration, calibrate
+from flops_fit.fit.backtest import Calibration, Calibrations, calibrate
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
-from flops_fit.fit.trend import LogEstimate, Trend, fit_size_trend
+from flops_fit.fit.trend import LogEstimate, fit_size_trend
 from flops_fit.fit.valley import Valley, average, fit_valley
 from flops_fit.fit.vertex import CURVATURE_SCATTER
 from flops_fit.quantities import Interval
@@ -47,11 +47,13 @@ class ValleyLaw:
     """The law of `fit_valley_law`."""
 
     valley: Valley
-    size_calibration: Calibration
-    loss_calibration: Calibration
+    size_calibrations: Calibrations
+    loss_calibrations: Calibrations
     minima: tuple[BudgetMinimum, ...]
     exponent_at_top: Estimate
     exponent_whole_range: Estimate
+    loss_slope_at_top: Estimate
+    """d ln L* / d ln C at the largest budget; not the exponent of a power law with an irreducible loss."""
     flops_per_unit: FlopsPerUnit
     kind: Literal["valley"] = "valley"
 
@@ -67,14 +69,12 @@ class ValleyLaw:
 
     def optimum(self, flops: float) -> Optimum:
         """Return what a new IsoFLOP curve at `flops` is expected to show."""
-        log_n, log_loss = self.valley.minimum(float(np.log(flops)))
+        log_flops = float(np.log(flops))
+        log_n, log_loss = self.valley.minimum(log_flops)
+        sizes, losses = self.size_calibrations.at(log_flops), self.loss_calibrations.at(log_flops)
         return Optimum(
-            n_params=Estimate(
-                value=float(np.exp(log_n.mean)), interval=self.size_calibration.interval(log_n)
-            ),
-            loss=Estimate(
-                value=float(np.exp(log_loss.mean)), interval=self.loss_calibration.interval(log_loss)
-            ),
+            n_params=Estimate(value=float(np.exp(log_n.mean)), interval=sizes.interval(log_n)),
+            loss=Estimate(value=float(np.exp(log_loss.mean)), interval=losses.interval(log_loss)),
         )
 
     def loss_at(self, n_params: float, n_units: float) -> Estimate:
@@ -85,7 +85,8 @@ class ValleyLaw:
         away, k = log_n - size.mean, self.valley.curvature(log_flops)
         off_valley = (2 * k * away) ** 2 * size.variance + (CURVATURE_SCATTER * k * away**2) ** 2
         estimate = LogEstimate(mean, loss.variance + off_valley)
-        return Estimate(value=float(np.exp(mean)), interval=self.loss_calibration.interval(estimate))
+        calibration = self.loss_calibrations.at(log_flops)
+        return Estimate(value=float(np.exp(mean)), interval=calibration.interval(estimate))
 
     def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
         """Return the loss of each size when `flops` are spent on it."""
@@ -126,18 +127,19 @@ def fit_valley_law(points: Points) -> ValleyLaw:
             fix="train sizes over a wider range (a factor of 8 either way), or longer",
             code="no-curvature",
         )
-    size_calibration, loss_calibration = calibrate(budgets)
+    of_sizes, of_losses = calibrate(budgets)
     straight = [
         fit_size_trend(v.log_flops, v.log_n, v.log_n_var, drifting=False)
         for v in (m.vertices for m in valley.members)
     ]
     return ValleyLaw(
         valley=valley,
-        size_calibration=size_calibration,
-        loss_calibration=loss_calibration,
+        size_calibrations=of_sizes,
+        loss_calibrations=of_losses,
         minima=minima,
-        exponent_at_top=_exponent([m.size_trend for m in valley.members], size_calibration),
-        exponent_whole_range=_exponent(straight, size_calibration),
+        exponent_at_top=_estimate([m.size_trend.slope() for m in valley.members], of_sizes.above),
+        exponent_whole_range=_estimate([trend.slope() for trend in straight], of_sizes.above),
+        loss_slope_at_top=_estimate([m.loss_trend.relative_slope() for m in valley.members], of_losses.above),
         flops_per_unit=points.flops_per_unit,
     )
 
@@ -146,8 +148,8 @@ def _n_placed(budgets: Sequence[Budget]) -> int:
     return sum(budget.n_sizes >= _FEWEST_SIZES for budget in budgets)
 
 
-def _exponent(trends: Sequence[Trend], calibration: Calibration) -> Estimate:
-    slope = average([trend.slope() for trend in trends])
+def _estimate(slopes: Sequence[LogEstimate], calibration: Calibration) -> Estimate:
+    slope = average(slopes)
     half = calibration.half_width(slope.variance)
     return Estimate(value=slope.mean, interval=Interval(slope.mean - half, slope.mean + half))
 
@@ -161,7 +163,7 @@ def _minima(valley: Valley, budgets: Sequence[Budget]) -> tuple[BudgetMinimum, .
     doubted = np.maximum(widest.size_trend.inflations, widest.loss_trend.inflations) > 1.5
     return tuple(
         BudgetMinimum(
-            flops=float(np.exp(b.log_flops)),
+            flops=b.flops,
             n_params=float(np.exp(log_n[i])),
             loss=float(np.exp(log_loss[i])),
             n_sizes=b.n_sizes,
