@@ -86,17 +86,28 @@ def main() -> int:
     ]
     if not tables:
         parser.error(f"no IsoFLOP table of {FEWEST_BUDGETS} budgets in {', '.join(map(str, folders))}")
-    print("\nTop two budgets held out. Errors: median / worst; half-widths: factor of N, % of the loss")
-    top = judge_top(tables)
-    rolling = judge_rolling(tables)
-    figures = {name: summarise(verdicts) for name, verdicts in top.items()}
+    verdicts = judge_all(tables)
+    print("\nErrors: median / worst; half-widths: factor of N, % of the loss")
+    top = {
+        name: {t.name: by_origin[t.name, len(t.curves) - HELD_OUT] for t in tables}
+        for name, by_origin in verdicts.items()
+    }
+    for table in tables:
+        print(f"\n{table.name}: {len(table.curves)} budgets, {sum(len(c.log_n) for c in table.curves)} runs")
+        print_figures({name: summarise(by_table[table.name]) for name, by_table in top.items()})
+    figures = {name: summarise([v for vs in by_table.values() for v in vs]) for name, by_table in top.items()}
     print(f"\nOver {len(tables)} tables, top two budgets held out")
     print_figures(figures)
+    rolling = {
+        name: [vs for (_, n_seen), vs in r.items() if n_seen >= FEWEST_SEEN] for name, r in verdicts.items()
+    }
     for ahead in range(1, FURTHEST + 1):
         print(f"\nEvery rolling origin, {ahead} budget{'s' if ahead > 1 else ''} ahead")
-        print_figures({name: summarise(by_ahead[ahead]) for name, by_ahead in rolling.items()})
+        print_figures(
+            {name: summarise([v for vs in r for v in vs[ahead - 1 : ahead]]) for name, r in rolling.items()}
+        )
     print("\nEvery rolling origin")
-    all_origins = {name: summarise([v for vs in r.values() for v in vs]) for name, r in rolling.items()}
+    all_origins = {name: summarise([v for vs in r for v in vs]) for name, r in rolling.items()}
     print_figures(all_origins)
     missed = [name for name in TARGETS if not meets(name, figures["flops-fit"][name])]
     for name, (sign, target) in TARGETS.items():
@@ -221,37 +232,26 @@ def _winkler(shown: float, ends: tuple[float, float]) -> float:
     return float(high - low + 40 * max(low - shown, shown - high, 0)) if np.isfinite(shown) else np.nan
 
 
-def judge_top(tables: Sequence[Table]) -> dict[str, list[Verdict]]:
-    """Print each table's figures, the top two budgets held out, and return all verdicts by method."""
-    verdicts: dict[str, list[Verdict]] = {name: [] for name in FORECASTERS}
-    for table in tables:
-        print(f"{table.name}: {len(table.curves)} budgets, {sum(len(c.log_n) for c in table.curves)} runs")
-        for name in FORECASTERS:
-            found = _judged(name, table, len(table.curves) - HELD_OUT, HELD_OUT)
-            verdicts[name] += found
-            if found:
-                print(f"  {name:20s} {_line(summarise(found))}")
-    return verdicts
+Verdicts = dict[str, dict[tuple[str, int], list[Verdict]]]
+"""By method, and by table and how many of its budgets were seen; the nearest budget first."""
 
 
-def judge_rolling(tables: Sequence[Table]) -> dict[str, dict[int, list[Verdict]]]:
-    """Return verdicts by method and by how many budgets ahead they look."""
-    verdicts: dict[str, dict[int, list[Verdict]]] = {name: defaultdict(list) for name in FORECASTERS}
-    for table in tables:
-        for n_seen in range(FEWEST_SEEN, len(table.curves)):
-            for name in FORECASTERS:
-                for ahead, verdict in enumerate(_judged(name, table, n_seen, FURTHEST), 1):
-                    verdicts[name][ahead].append(verdict)
-    return verdicts
+def judge_all(tables: Sequence[Table]) -> Verdicts:
+    """Judge every method on every rolling origin, and say where one gives no answer."""
+    origins = [
+        (t, n) for t in tables for n in range(min(FEWEST_SEEN, len(t.curves) - HELD_OUT), len(t.curves))
+    ]
+    return {name: {(t.name, n): _judged(name, t, n) for t, n in origins} for name in FORECASTERS}
 
 
-def _judged(name: str, table: Table, n_seen: int, n_ahead: int) -> list[Verdict]:
-    seen, unseen = table.curves[:n_seen], table.curves[n_seen : n_seen + n_ahead]
+def _judged(name: str, table: Table, n_seen: int) -> list[Verdict]:
+    seen, unseen = table.curves[:n_seen], table.curves[n_seen : n_seen + FURTHEST]
     try:
-        return [judge(f, c, table.name) for f, c in zip(FORECASTERS[name](seen, unseen), unseen, strict=True)]
+        forecasts = FORECASTERS[name](seen, unseen)
     except (FlopsFitError, UnfitError) as refusal:
-        print(f"  {name:20s} gives no answer from {n_seen} budgets of {table.name}: {refusal!s:.100}")
+        print(f"{name} gives no answer from {n_seen} budgets of {table.name}: {refusal!s:.100}")
         return []
+    return [judge(f, c, table.name) for f, c in zip(forecasts, unseen, strict=True)]
 
 
 # ---- figures

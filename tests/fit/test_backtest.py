@@ -7,11 +7,17 @@ from flops_fit.fit.backtest import Calibration, Calibrations, calibrate, local_v
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.points import points_of
 from flops_fit.fit.trend import LogEstimate
+from flops_fit.fit.valley import fit_valley
 
 
 def budget_of(log_loss):
     log_n = np.linspace(-1, 1, len(log_loss))
     return Budget(flops=1e17, log_n=log_n, log_loss=np.array(log_loss), excess=np.zeros(len(log_loss)))
+
+
+def calibrated(runs):
+    budgets = budgets_of(points_of(runs))
+    return calibrate(budgets, fit_valley(budgets))
 
 
 def test_intervals_are_those_of_students_t_on_the_log_scale():
@@ -30,19 +36,18 @@ def test_calibration_changes_evenly_between_the_top_two_budgets():
 
 
 def test_four_budgets_or_fewer_leave_the_calibration_to_the_prior(chinchilla_runs):
-    budgets = budgets_of(points_of(chinchilla_runs(budgets=np.geomspace(1e17, 1e18, 4))))
-    sizes, losses = calibrate(budgets)
+    sizes, losses = calibrated(chinchilla_runs(budgets=np.geomspace(1e17, 1e18, 4)))
     assert (sizes.above.factor, sizes.above.dof) == (1.0, 10.0)
     assert (losses.above.factor, losses.above.dof) == (pytest.approx(0.8), 10.0)
     assert sizes.among == losses.among == Calibration(factor=1.0, dof=10.0)
 
 
 def test_a_sweep_that_keeps_to_its_trend_earns_narrower_intervals_than_an_erratic_one(chinchilla_runs):
-    calm = calibrate(budgets_of(points_of(chinchilla_runs())))
+    calm = calibrated(chinchilla_runs())
     jumps = [
         run if i // 9 % 2 else replace(run, loss=run.loss * 1.04) for i, run in enumerate(chinchilla_runs())
     ]
-    erratic = calibrate(budgets_of(points_of(jumps)))
+    erratic = calibrated(jumps)
     assert calm[0].above.factor < 1.0
     assert erratic[1].above.factor > 1.2 * calm[1].above.factor
     assert erratic[1].among.factor > 1.2 * calm[1].among.factor

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from flops_fit.fit.budgets import Budget
 from flops_fit.fit.trend import LogEstimate
-from flops_fit.fit.valley import Valley, fit_valley
+from flops_fit.fit.valley import Valley, fit_valley, refit_without
 from flops_fit.quantities import Interval
 
 _FEWEST_BUDGETS = 4
@@ -84,9 +84,9 @@ class _Miss(NamedTuple):
     log_loss: float
 
 
-def calibrate(budgets: Sequence[Budget]) -> tuple[Calibrations, Calibrations]:
-    """Return the calibrations of ln N* and ln L* for a valley fitted to `budgets`."""
-    above, among = list(_misses_above(budgets)), list(_misses_among(budgets))
+def calibrate(budgets: Sequence[Budget], valley: Valley) -> tuple[Calibrations, Calibrations]:
+    """Return the calibrations of ln N* and ln L* for the valley of `budgets`."""
+    above, among = list(_misses_above(budgets)), list(_misses_among(budgets, valley))
     next_to_top, top = (b.log_flops for b in budgets[-2:])
     return (
         Calibrations(
@@ -126,10 +126,10 @@ def _misses_above(budgets: Sequence[Budget]) -> Iterator[_Miss]:
                 yield _miss(valley, budgets[n_seen + ahead], weight)
 
 
-def _misses_among(budgets: Sequence[Budget]) -> Iterator[_Miss]:
+def _misses_among(budgets: Sequence[Budget], valley: Valley) -> Iterator[_Miss]:
     if len(budgets) > _FEWEST_BUDGETS:
         for i in range(1, len(budgets) - 1):
-            yield _miss(fit_valley([*budgets[:i], *budgets[i + 1 :]]), budgets[i], 1.0)
+            yield _miss(refit_without(valley, budgets, i), budgets[i], 1.0)
 
 
 def _miss(valley: Valley, unseen: Budget, weight: float) -> _Miss:

@@ -14,7 +14,7 @@ import numpy as np
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget
 from flops_fit.fit.trend import LogEstimate, Trend, fit_loss_trend, fit_size_trend
-from flops_fit.fit.vertex import Vertices, curvature_at, locate_vertices
+from flops_fit.fit.vertex import Vertices, curvature_at, locate_vertices, without
 
 WINDOWS = (0.9, 1.3)
 """How far from its best run a budget is looked at, in e-folds of N, by either member."""
@@ -70,8 +70,17 @@ def fit_valley(budgets: Sequence[Budget]) -> Valley:
     return Valley(members=tuple(_fit_member(budgets, window) for window in WINDOWS))
 
 
+def refit_without(valley: Valley, budgets: Sequence[Budget], left_out: int) -> Valley:
+    """Fit the valley's trends to its minima less one; the minima themselves stay as they are."""
+    rest = [*budgets[:left_out], *budgets[left_out + 1 :]]
+    return Valley(members=tuple(_member(rest, without(m.vertices, left_out)) for m in valley.members))
+
+
 def _fit_member(budgets: Sequence[Budget], window: float) -> Member:
-    v = locate_vertices(budgets, window=window)
+    return _member(budgets, locate_vertices(budgets, window=window))
+
+
+def _member(budgets: Sequence[Budget], v: Vertices) -> Member:
     return Member(
         vertices=v,
         size_trend=fit_size_trend(v.log_flops, v.log_n, v.log_n_var),

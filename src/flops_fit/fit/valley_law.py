@@ -127,7 +127,7 @@ def fit_valley_law(points: Points) -> ValleyLaw:
             fix="train sizes over a wider range (a factor of 8 either way), or longer",
             code="no-curvature",
         )
-    of_sizes, of_losses = calibrate(budgets)
+    of_sizes, of_losses = calibrate(budgets, valley)
     straight = [
         fit_size_trend(v.log_flops, v.log_n, v.log_n_var, drifting=False)
         for v in (m.vertices for m in valley.members)

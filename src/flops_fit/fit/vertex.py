@@ -6,7 +6,7 @@ vertex beyond its sizes) is kept, with a variance to match.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,24 @@ def locate_vertices(budgets: Sequence[Budget], *, window: float) -> Vertices:
                 budgets, centres, np.array([p.vertex(k)[0] for p, k in zip(parabolas, least, strict=True)])
             )
     return _guarded(budgets, parabolas, log_flops, log_curvature, noise)
+
+
+def without(vertices: Vertices, left_out: int) -> Vertices:
+    """Return the vertices of all budgets but one, which is not the top one."""
+    v, i = vertices, left_out
+    return replace(
+        v,
+        log_flops=np.delete(v.log_flops, i),
+        log_n=np.delete(v.log_n, i),
+        log_n_var=np.delete(v.log_n_var, i),
+        log_loss=np.delete(v.log_loss, i),
+        log_loss_var=np.delete(v.log_loss_var, i),
+        unpooled_log_n_var=np.delete(v.unpooled_log_n_var, i),
+        at_edge=(*v.at_edge[:i], *v.at_edge[i + 1 :]),
+        n_runs=(*v.n_runs[:i], *v.n_runs[i + 1 :]),
+        n_outliers=(*v.n_outliers[:i], *v.n_outliers[i + 1 :]),
+        flat=(*v.flat[:i], *v.flat[i + 1 :]),
+    )
 
 
 def curvature_at(log_curvature: Floats, log_flops_past_top: Floats) -> Floats:
