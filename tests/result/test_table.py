@@ -33,3 +33,9 @@ def test_a_good_table_reads_like_this(known_law):
 
 def test_a_bad_table_says_so_above_and_below(bad_law):
     assert ScalingResult(bad_law).chinchilla_table([1e16, 1e21]) == BAD
+
+
+def test_notes_that_differ_in_a_number_only_are_one_footnote_that_names_the_range(known_law):
+    table = ScalingResult(known_law).chinchilla_table([2e17, 5e17, 1e18])
+    assert table.endswith("\n\n[1] Extrapolated: 2 to 10 times the largest budget trained.")
+    assert [line.count("[1]") for line in table.splitlines()] == [0, 0, 1, 1, 1, 0, 1]

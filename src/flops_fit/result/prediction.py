@@ -1,5 +1,6 @@
 """What a law answers for one budget: `Prediction`, complete with intervals and caveats."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,24 @@ NEAR_OPTIMAL = 0.01
 FAR = 1000.0
 """Times the largest budget trained beyond which an answer must be asked for explicitly."""
 _REACH = np.linspace(-5, 5, 2001)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is doubtful about one answer, with the number of times by which it is."""
+
+    before: str
+    times: float
+    after: str
+
+    def __str__(self) -> str:
+        return worded([self])
+
+
+def worded(doubts: Sequence[Doubt]) -> str:
+    """Word doubts that differ in their number only as one sentence, which names the range."""
+    low, high = (numbers.times(end) for end in (min(d.times for d in doubts), max(d.times for d in doubts)))
+    return f"{doubts[0].before} {low if low == high else f'{low} to {high}'}{doubts[0].after}".lstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +49,10 @@ class Prediction:
     """Every size whose loss is within 1% of the least, by the fitted curve; not an interval of confidence."""
     extrapolation: float
     """flops over the largest budget trained."""
+    doubts: tuple[Doubt, ...]
+    """What is doubtful about this answer beyond what is doubtful about all of the law's."""
     caveats: tuple[str, ...]
+    """All that is doubtful, in words."""
     unit: str = "unit"
     """What one unit of D is."""
 
@@ -66,6 +88,7 @@ def predict(law: ScalingLaw, flops: float) -> Prediction:
         flops / law.points.flops_per_unit(sizes.high),
         flops / law.points.flops_per_unit(sizes.low),
     )
+    doubts = _doubts(law, flops, optimum)
     return Prediction(
         flops=flops,
         n_params=n_params,
@@ -76,7 +99,8 @@ def predict(law: ScalingLaw, flops: float) -> Prediction:
         loss_interval=optimum.loss.interval,
         near_optimal_n=_near_optimal(law, flops, n_params),
         extrapolation=flops / law.flops_range[1],
-        caveats=(*_caveats(law, flops, optimum), *general_caveats(law)),
+        doubts=doubts,
+        caveats=(*map(str, doubts), *general_caveats(law)),
         unit=law.unit,
     )
 
@@ -91,7 +115,7 @@ def predict_loss(law: ScalingLaw, n_params: float, n_units: float) -> LossPredic
         flops=flops,
         loss=estimate.value,
         loss_interval=estimate.interval,
-        caveats=(*_caveats(law, flops, None), *general_caveats(law)),
+        caveats=(*map(str, _doubts_about_budget(law, flops)), *general_caveats(law)),
     )
 
 
@@ -107,41 +131,34 @@ def _near_optimal(law: ScalingLaw, flops: float, n_params: float) -> Interval:
     return Interval(float(near.min()), float(near.max()), 1.0)
 
 
-def _caveats(law: ScalingLaw, flops: float, optimum: Optimum | None) -> tuple[str, ...]:
-    """Return what is doubtful about this answer beyond what is doubtful about all."""
-    caveats = []
+def _doubts(law: ScalingLaw, flops: float, optimum: Optimum) -> tuple[Doubt, ...]:
+    return (*_doubts_about_budget(law, flops), *_doubts_about_size(law, flops, optimum))
+
+
+def _doubts_about_budget(law: ScalingLaw, flops: float) -> Iterator[Doubt]:
     low, high = law.flops_range
     if flops > high * 1.001:
-        caveats.append(_beyond(flops / high))
+        yield _beyond(flops / high)
     if flops < low * 0.999:
-        caveats.append(f"{numbers.times(low / flops)} times below the smallest budget trained.")
-    if optimum is not None:
-        caveats += _doubts_about_size(law, flops, optimum)
-    return tuple(caveats)
+        yield Doubt("", low / flops, " times below the smallest budget trained.")
 
 
-def _beyond(times: float) -> str:
-    where = f"{numbers.times(times)} times the largest budget trained"
+def _beyond(times: float) -> Doubt:
+    where = " times the largest budget trained"
     if times <= 10:
-        return f"Extrapolated: {where}."
-    return (
-        f"FAR EXTRAPOLATION: {where}; the interval rests on the model of the trend."
-        if times <= FAR
-        else (f"NOT SUPPORTED: {where}; nothing in these runs bears on it.")
-    )
+        return Doubt("Extrapolated:", times, f"{where}.")
+    if times <= FAR:
+        return Doubt("FAR EXTRAPOLATION:", times, f"{where}; the interval rests on the model of the trend.")
+    return Doubt("NOT SUPPORTED:", times, f"{where}; nothing in these runs bears on it.")
 
 
-def _doubts_about_size(law: ScalingLaw, flops: float, optimum: Optimum) -> list[str]:
-    doubts = []
+def _doubts_about_size(law: ScalingLaw, flops: float, optimum: Optimum) -> Iterator[Doubt]:
     largest, interval = float(law.points.n_params.max()), optimum.n_params.interval
     if optimum.n_params.value > largest * 1.001:
-        larger = numbers.times(optimum.n_params.value / largest)
-        doubts.append(f"N* is {larger} times the largest model trained ({numbers.count(largest)}).")
+        larger = optimum.n_params.value / largest
+        yield Doubt("N* is", larger, f" times the largest model trained ({numbers.count(largest)}).")
     most, n_units = float(law.points.n_units.max()), flops / law.points.flops_per_unit(optimum.n_params.value)
     if n_units > most * 1.001:
-        doubts.append(
-            f"D* is {numbers.times(n_units / most)} times the most data trained on ({numbers.count(most)})."
-        )
+        yield Doubt("D* is", n_units / most, f" times the most data trained on ({numbers.count(most)}).")
     if interval.high > 4 * interval.low:
-        doubts.append(f"N* is known only within a factor {numbers.times(interval.high / interval.low)}.")
-    return doubts
+        yield Doubt("N* is known only within a factor", interval.high / interval.low, ".")

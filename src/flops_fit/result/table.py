@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
-from flops_fit.result.prediction import Prediction, general_caveats
+from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
 
 
 def format_table(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
     """Lay predictions out as a Markdown table that also reads well in a terminal."""
     general = general_caveats(law)
-    specific = [[c for c in p.caveats if c not in general] for p in predictions]
-    notes = list(dict.fromkeys(caveat for caveats in specific for caveat in caveats))
+    notes = _notes(predictions)
+    kinds = list(notes)
     header = ("C (FLOPs)", "N", "N, 95%", f"D ({law.unit}s)", "D, 95%", "D/N", "L", "L, 95%", "notes")
-    marks = [" ".join(f"[{notes.index(c) + 1}]" for c in caveats) for caveats in specific]
+    marks = [" ".join(f"[{kinds.index(_kind(d)) + 1}]" for d in p.doubts) for p in predictions]
     rows = [(*_cells(p), mark) for p, mark in zip(predictions, marks, strict=True)]
     lines = [*banners(law), *_aligned([header, *rows])]
     lines += [""] if notes or general else []
-    lines += [f"[{i}] {note}" for i, note in enumerate(notes, 1)]
+    lines += [f"[{i}] {worded(doubts)}" for i, doubts in enumerate(notes.values(), 1)]
     lines += [f"[{i}] All rows: {note}" for i, note in enumerate(general, len(notes) + 1)]
     return "\n".join(lines)
 
@@ -29,6 +29,18 @@ def banners(law: ScalingLaw) -> list[str]:
         reasons = " ".join(f.message for f in law.findings if f.severity == "error")
         lines.append(f"UNRELIABLE: {reasons}")
     return [*lines, ""] if lines else []
+
+
+def _notes(predictions: Sequence[Prediction]) -> dict[tuple[str, str], list[Doubt]]:
+    """Group the doubts of all rows that differ in their number only, in order of appearance."""
+    notes: dict[tuple[str, str], list[Doubt]] = {}
+    for doubt in (doubt for p in predictions for doubt in p.doubts):
+        notes.setdefault(_kind(doubt), []).append(doubt)
+    return notes
+
+
+def _kind(doubt: Doubt) -> tuple[str, str]:
+    return doubt.before, doubt.after
 
 
 def _cells(p: Prediction) -> tuple[str, ...]:
