@@ -11,7 +11,7 @@ from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 
 _DOUBTED = 0.5
 _FEWEST_BUDGETS = 5
-_SURE = 0.995
+_SURE = 0.975
 
 
 def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def _doubts(member: Member) -> tuple[float, float]:
 
 
 def _accelerates(minima: Sequence[BudgetMinimum]) -> bool:
-    """Whether a parabola through ln L* over ln C opens downwards beyond doubt (one-sided t test, 0.5%).
+    """Whether a parabola through ln L* over ln C opens downwards beyond doubt (one-sided t test, 2.5%).
 
     E + K·C^-g opens upwards for every E >= 0, and warm-up that spoils the lowest budgets only adds to that.
     """
