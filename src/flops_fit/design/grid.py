@@ -19,6 +19,10 @@ class Finding:
     message: str
     action: str
     """What to do about it."""
+    value: float | None = None
+    """What was measured, where it is one number."""
+    threshold: float | None = None
+    """Where the finding begins, on the scale of `value`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

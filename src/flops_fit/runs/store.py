@@ -12,7 +12,7 @@ from typing import Self
 from flops_fit.errors import StoreError
 from flops_fit.runs.record import RunRecord
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in `user_version`; raised whenever a release changes the columns."""
 
 BUSY_S = 60.0
@@ -39,6 +39,8 @@ CREATE TABLE runs (
     batch_size INTEGER,
     lr REAL,
     precision TEXT NOT NULL,
+    trunk TEXT NOT NULL,
+    flops_executed REAL,
     plan_id TEXT NOT NULL
 )
 """

@@ -1,0 +1,103 @@
+"""What the command line takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flops_fit.cli import laws, sweeps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; `run` of its result carries the chosen one out."""
+    root = argparse.ArgumentParser(
+        prog="flops-fit", description="How big a model, on how much data, to what loss, for a compute budget."
+    )
+    root.add_argument("--debug", action="store_true", help="show tracebacks")
+    stages = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = _command(
+        stages,
+        sweeps.demo,
+        json_too=True,
+    )
+    demo.add_argument("--out", type=Path, default=Path("flops-fit-demo"), help="directory to keep it in")
+    demo.add_argument("--seeds", type=int, default=1, help="trainings per cell (default 1)")
+    demo.add_argument("--quiet", action="store_true", help="no progress")
+
+    plugins = _command(stages, sweeps.plugins, json_too=True)
+    plugins.add_argument("--check", action="store_true", help="load everything; exit 1 if anything is broken")
+
+    _command(stages, sweeps.schema)
+
+    init = _command(stages, sweeps.init)
+    init.add_argument("--model", default="gpt", help="model family (default gpt)")
+    init.add_argument("--data", default="stdlib_text", help="data source (default stdlib_text)")
+    init.add_argument("--preset", choices=("quick", "thorough"), default="quick", help="size of the sweep")
+    init.add_argument(
+        "--out", type=Path, default=Path("sweep.yaml"), help="file to write (default sweep.yaml)"
+    )
+
+    _spec(_command(stages, sweeps.check))
+    _spec(_command(stages, sweeps.plan, json_too=True))
+    run = _spec(_command(stages, sweeps.run, json_too=True))
+    run.add_argument("--simulate", action="store_true", help="draw losses from a formula instead of training")
+    run.add_argument("--quiet", action="store_true", help="no progress")
+
+    fit = _command(stages, laws.fit, json_too=True)
+    fit.add_argument(
+        "runs", type=Path, metavar="RUNS", help="sweep directory, or CSV with columns N, D, loss"
+    )
+    fit.add_argument("--out", type=Path, help="keep the law and the plots in this directory")
+    fit.add_argument("--columns", metavar="N=..,D=..", help="names of columns, e.g. N=params,D=tokens")
+
+    predict = _law(_command(stages, laws.predict, json_too=True))
+    predict.add_argument("--flops", type=float, nargs="+", required=True, metavar="C", help="budgets, FLOPs")
+    predict.add_argument("--accept-unreliable", action="store_true", help="answer from an unreliable fit")
+    table = _law(_command(stages, laws.table))
+    table.add_argument(
+        "--flops", type=float, nargs="+", metavar="C", help="budgets (default: trained and 10x)"
+    )
+    plot = _law(_command(stages, laws.plot))
+    plot.add_argument(
+        "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
+    )
+
+    export = _command(stages, sweeps.export)
+    export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
+    export.add_argument("--to", type=Path, required=True, metavar="FILE", help="CSV file to write")
+    return root
+
+
+def _command(
+    stages: Any, run: Callable[[argparse.Namespace], int], *, json_too: bool = False
+) -> argparse.ArgumentParser:
+    """Add the command that `run` carries out; its docstring is what `--help` says."""
+    command: argparse.ArgumentParser = stages.add_parser(
+        run.__name__, help=run.__doc__, description=run.__doc__
+    )
+    command.set_defaults(run=run, json=False)
+    if json_too:
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return command
+
+
+def _spec(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("spec", metavar="SPEC", help="YAML, TOML or JSON file")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change one field, e.g. training.lr=0.5",
+    )
+    return command
+
+
+def _law(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("law", type=Path, metavar="LAW", help="law.json, or the directory that holds it")
+    return command

@@ -1,0 +1,59 @@
+"""What every command shares: exit status, errors and warnings as one message each, interruption.
+
+Exit status: 0 done; 1 `plugins --check` found something broken; 2 something the user must change; 3 numbers
+shown but marked unreliable; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from flops_fit.cli.arguments import parser
+from flops_fit.cli.show import INTERRUPTED, USER_ERROR
+from flops_fit.errors import FlopsFitError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = parser().parse_args(argv)
+    warnings.showwarning = _warn
+    try:
+        with _voice() as tell:
+            return _status_of(args, tell)
+    except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") == "0":
+            print("flops-fit: interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _status_of(args: argparse.Namespace, tell: Callable[[str], None]) -> int:
+    try:
+        status: int = args.run(args)
+    except FlopsFitError as error:  # ours: one message; anything else keeps its traceback
+        if args.debug:
+            raise
+        tell(f"flops-fit: {error}")
+        return USER_ERROR
+    return status
+
+
+def _voice() -> AbstractContextManager[Callable[[str], None]]:
+    """Return what tells errors: on standard error, and under a launcher once for all processes."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return nullcontext(lambda message: print(message, file=sys.stderr))
+    from flops_fit.engine import one_voice
+
+    return one_voice()
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as one line: the place in our code that raised it helps nobody here."""
+    print(f"flops-fit: warning: {message}", file=sys.stderr)

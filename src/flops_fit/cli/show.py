@@ -1,0 +1,44 @@
+"""How answers leave: as text or as JSON on standard output; and the exit status that goes with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from flops_fit.result import ScalingResult
+
+DONE, BROKEN_PLUGINS, USER_ERROR, UNRELIABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def answer(result: ScalingResult, args: argparse.Namespace) -> int:
+    """Show everything that a fit found, and return its exit status."""
+    show(result.summary(), args, lambda _: result.describe())
+    return status(result)
+
+
+def status(result: ScalingResult) -> int:
+    """Return the exit status of a fit."""
+    return UNRELIABLE if result.status == "unreliable" else DONE
+
+
+def show(value: Any, args: argparse.Namespace, describe: Callable[[Any], str]) -> int:
+    """Print a value as JSON if asked to, else as text."""
+    print(json.dumps(value, indent=2, default=_plain) if args.json else describe(value))
+    return DONE
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)
+
+
+def reporter(args: argparse.Namespace) -> Callable[[Any], None]:
+    """Return what shows the progress of a sweep on standard error."""
+    from flops_fit.engine import console_reporter
+
+    return console_reporter(sys.stderr, quiet=args.quiet)

@@ -1,0 +1,85 @@
+"""Commands about sweeps, in the order in which a researcher meets them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from flops_fit.cli.show import BROKEN_PLUGINS, DONE, answer, reporter, show
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run a real sweep on this machine, offline, in about two minutes."""
+    from flops_fit.api import run_spec
+    from flops_fit.config import demo_spec
+
+    return answer(run_spec(demo_spec(args.out, seeds=args.seeds), report=reporter(args)), args)
+
+
+def plugins(args: argparse.Namespace) -> int:
+    """List what is installed."""
+    from flops_fit import plugins
+
+    if not args.check:
+        return show(plugins.installed(), args, plugins.describe_installed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `describe` says the same
+        registry = plugins.load_plugins()
+    show(registry.summary(), args, lambda _: registry.describe())
+    return BROKEN_PLUGINS if registry.failures or registry.conflicts() else DONE
+
+
+def schema(_: argparse.Namespace) -> int:
+    """Print the JSON Schema of a sweep spec with every plugin's options."""
+    from flops_fit.config import SweepSpec
+
+    print(json.dumps(SweepSpec.model_json_schema(), indent=2))
+    return DONE
+
+
+def init(args: argparse.Namespace) -> int:
+    """Write a commented spec to start from."""
+    from flops_fit.config import write_initial_spec
+
+    write_initial_spec(args.out, model=args.model, data=args.data, preset=args.preset)
+    print(f"wrote {args.out}; next: flops-fit check {args.out}", file=sys.stderr)
+    return DONE
+
+
+def check(args: argparse.Namespace) -> int:
+    """Validate SPEC and probe its components; trains nothing."""
+    from flops_fit.api import check_spec
+
+    print(check_spec(args.spec, overrides=args.set).describe())
+    return DONE
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Print the grid, its cost and what to know about it."""
+    from flops_fit.api import plan_sweep
+    from flops_fit.config import load_spec
+    from flops_fit.design import describe_plan
+
+    return show(plan_sweep(load_spec(args.spec, overrides=args.set)), args, describe_plan)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, train what is missing, fit, answer."""
+    from flops_fit.api import run_spec
+    from flops_fit.config import load_spec
+
+    spec = load_spec(args.spec, overrides=args.set)
+    return answer(run_spec(spec, simulate=args.simulate, report=reporter(args)), args)
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write the runs of a sweep for other tools."""
+    from flops_fit.api import export_runs
+
+    print(f"{export_runs(args.dir, args.to)} runs in {args.to}", file=sys.stderr)
+    return DONE
