@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from flops_fit.errors import FitError
-from flops_fit.fit.points import points_of
+from flops_fit.fit.points import Points, points_of
 
 
 def test_runs_without_a_usable_loss_are_listed_with_the_reason(chinchilla_runs):
@@ -47,3 +48,21 @@ def test_one_simulated_row_marks_all_points(chinchilla_runs):
     assert not points_of(runs).simulated
     runs[5] = replace(runs[5], origin="simulated")
     assert points_of(runs).simulated
+
+
+def test_runs_of_one_trunk_share_a_label_and_the_others_have_their_own(chinchilla_runs):
+    runs = [replace(r, trunk="a" if i % 3 == 0 else "", seed=i % 2) for i, r in enumerate(chinchilla_runs())]
+    points = points_of(runs[::-1])
+    shared = np.array([int(name.removeprefix("run ")) % 3 == 0 for name in points.run_ids])
+    assert len(np.unique(points.trunk[shared])) == 1
+    assert len(np.unique(points.trunk)) == 1 + (~shared).sum()
+    assert points.seed.tolist() == [int(name.removeprefix("run ")) % 2 for name in points.run_ids]
+
+
+def test_points_survive_json(chinchilla_runs):
+    points = points_of([replace(r, trunk="a") for r in chinchilla_runs(named=False)])
+    adapter = TypeAdapter(Points)
+    again = adapter.validate_json(adapter.dump_json(points))
+    assert again.trunk.dtype == again.seed.dtype == np.int64
+    assert again.trunk.tolist() == points.trunk.tolist() == [0] * len(points)
+    assert again.seed.tolist() == points.seed.tolist()

@@ -1,4 +1,4 @@
-"""Float arrays that survive a trip through JSON unchanged."""
+"""Arrays that survive a trip through JSON unchanged."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -24,3 +24,16 @@ Rows = NDArray[np.intp]
 
 Floats = Annotated[NDArray[np.float64], PlainValidator(_from_json), PlainSerializer(_to_json)]
 """float64 always: integer products such as 6·N·D overflow at frontier scale."""
+
+
+def _ints_from_json(values: object) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
+
+
+def _ints_to_json(values: NDArray[np.int64]) -> list[int]:
+    nested: list[int] = values.tolist()
+    return nested
+
+
+Ints = Annotated[NDArray[np.int64], PlainValidator(_ints_from_json), PlainSerializer(_ints_to_json)]
+"""int64: labels and seeds, never counts that are multiplied."""

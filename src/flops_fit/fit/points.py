@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flops_fit.errors import FitError
-from flops_fit.fit.arrays import Floats
+from flops_fit.fit.arrays import Floats, Ints
 from flops_fit.fit.counting import FlopsPerUnit, read_flops_per_unit
 from flops_fit.runs import Origin, RunRecord
 
@@ -35,6 +35,9 @@ class Points:
     loss: Floats
     budget: Floats
     """FLOPs of the IsoFLOP curve that a run belongs to; NaN where it belongs to none."""
+    trunk: Ints
+    """Label of the trunk that a run shares its first steps with; its own where it was trained alone."""
+    seed: Ints
     flops_per_unit: FlopsPerUnit
     origins: tuple[Origin, ...]
     counted_6nd: bool
@@ -72,6 +75,8 @@ def points_of(records: Sequence[RunRecord]) -> Points:
         flops=flops,
         loss=_column(used, "loss"),
         budget=infer_budgets(n_params, flops) if inferred else named,
+        trunk=_trunks(used),
+        seed=np.array([r.seed for r in used], dtype=np.int64),
         flops_per_unit=read_flops_per_unit(n_params, n_units, flops),
         origins=tuple(sorted({r.origin for r in used})),
         counted_6nd=bool(np.allclose(flops, 6.0 * n_params * n_units, rtol=1e-4)),
@@ -97,6 +102,13 @@ def _canonical(record: RunRecord) -> tuple[float, float, float, float, str]:
 
 def _column(records: Sequence[RunRecord], name: str) -> Floats:
     return np.array([getattr(r, name) for r in records], dtype=np.float64)
+
+
+def _trunks(records: Sequence[RunRecord]) -> Ints:
+    """Label trunks 0, 1, ... in the order of their first run."""
+    labels: dict[str | int, int] = {}
+    names = [record.trunk or i for i, record in enumerate(records)]
+    return np.array([labels.setdefault(name, len(labels)) for name in names], dtype=np.int64)
 
 
 def _nothing_to_fit(excluded: Sequence[Excluded]) -> FitError:
