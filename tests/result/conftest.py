@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flops_fit.design import Finding
-from flops_fit.fit import Estimate, Optimum, ScalingLaw, fit_law
+from flops_fit.fit import Conventions, Estimate, Optimum, ScalingLaw, fit_law
 from flops_fit.fit.points import points_of
 from flops_fit.quantities import Interval
 from flops_fit.runs import RunRecord
@@ -91,6 +91,7 @@ def known_law(sweep) -> ScalingLaw:
         headline=KnownLaw(),
         second=None,
         findings=(),
+        conventions=Conventions(n_params="total", flops="6ND", loss_unit="nats per token"),
     )
 
 

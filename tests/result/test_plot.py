@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from flops_fit.fit import Chinchilla, fit_law
+from flops_fit.fit import Chinchilla, Conventions, fit_law
 from flops_fit.result import ScalingResult
 
 
@@ -53,9 +53,9 @@ def test_what_is_bad_about_a_law_stands_on_its_plot(bad_law):
     ]
 
 
-def test_losses_of_an_imported_table_have_no_declared_unit(fitted):
-    imported = replace(fitted, points=replace(fitted.points, origins=("imported",)))
-    assert ScalingResult(imported).plot().axes[3].get_ylabel() == "L*, unit of the table"
+def test_a_loss_that_nobody_declared_has_an_unknown_unit(fitted):
+    imported = replace(fitted, conventions=Conventions())
+    assert ScalingResult(imported).plot().axes[3].get_ylabel() == "L*, unit unknown"
 
 
 def test_runs_without_budgets_are_drawn_too(sweep, tmp_path):

@@ -1,5 +1,6 @@
 """Stage 4. RunRecords come in, a ScalingLaw goes out: how loss depends on N and D, and where it is least."""
 
+from flops_fit.fit.conventions import Conventions as Conventions
 from flops_fit.fit.forms import Chinchilla as Chinchilla
 from flops_fit.fit.law import Estimate as Estimate
 from flops_fit.fit.law import Law as Law

@@ -6,6 +6,7 @@ from flops_fit.components import Estimator, FitForm, SurfaceForm
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.competition import fit_rivals
+from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.determined import check_determined
 from flops_fit.fit.diagnostics import findings_of
 from flops_fit.fit.forms import Chinchilla
@@ -22,6 +23,7 @@ def fit_law(
     form: FitForm | None = None,
     *,
     unit: str = "unit",
+    declared: Conventions | None = None,
     planned: Sequence[Finding] = (),
 ) -> ScalingLaw:
     """Fit a scaling law to runs.
@@ -30,6 +32,7 @@ def fit_law(
         records: The runs; those without a usable loss are left out and listed.
         form: What to fit; None chooses by `fit_best`.
         unit: What one unit of D is, for tables and plots.
+        declared: How the runs count N, C and loss; what is left open is read off them where they show it.
         planned: What the plan of these runs knew already; the fit's own finding of a code takes its place.
 
     Raises:
@@ -48,6 +51,7 @@ def fit_law(
         second=second,
         rivals=rivals,
         findings=findings_of(points, headline, second, planned, rivals),
+        conventions=conventions_of(points, declared or Conventions(), unit=unit),
     )
 
 

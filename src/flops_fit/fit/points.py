@@ -30,6 +30,8 @@ class Points:
     run_ids: tuple[str, ...]
     n_params: Floats
     """Shape (n_runs,), as are the arrays below."""
+    n_params_nonembedding: Floats
+    """Parameters outside embeddings and output head; NaN where nobody says."""
     n_units: Floats
     flops: Floats
     loss: Floats
@@ -71,6 +73,7 @@ def points_of(records: Sequence[RunRecord]) -> Points:
     return Points(
         run_ids=tuple(r.run_id for r in used),
         n_params=n_params,
+        n_params_nonembedding=_column(used, "n_params_nonembedding"),
         n_units=n_units,
         flops=flops,
         loss=_column(used, "loss"),

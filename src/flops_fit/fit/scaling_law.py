@@ -1,7 +1,7 @@
 """ScalingLaw: everything that a fit found, as one immutable value that JSON holds exactly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
@@ -10,6 +10,7 @@ from flops_fit.components import Estimator
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.competition import Rival
+from flops_fit.fit.conventions import Conventions
 from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
@@ -45,12 +46,19 @@ class ScalingLaw:
     rivals: tuple[Rival, ...] = ()
     """What every method that competes makes of the runs, headline and second opinion included."""
     findings: tuple[Finding, ...]
+    conventions: Conventions = field(default_factory=Conventions)
+    """How the runs count N, C and loss."""
     schema_version: Literal[1] = 1
 
     @property
     def status(self) -> Literal["ok", "unreliable"]:
         """Unreliable as soon as one finding is an error."""
         return "unreliable" if any(f.severity == "error" for f in self.findings) else "ok"
+
+    @property
+    def loss_unit(self) -> str:
+        """Unit of the loss, e.g. 'nats per token'; 'unknown' where nobody declared it."""
+        return self.conventions.loss_unit
 
     @property
     def minima(self) -> tuple[BudgetMinimum, ...]:

@@ -1,6 +1,6 @@
 """A law in words: the table, its exponents, the second opinion and every finding."""
 
-from flops_fit.fit import Estimate, ScalingLaw
+from flops_fit.fit import Conventions, Estimate, ScalingLaw
 from flops_fit.fit.competition import AHEAD
 from flops_fit.result import numbers
 
@@ -26,7 +26,7 @@ def _about_fit(law: ScalingLaw) -> list[str]:
             f"N {numbers.count(optimum.n_params.value)}, L {numbers.loss(optimum.loss.value)}; "
             f"a = {_exponent(law.second.exponent_at_top)}."
         )
-    return [*lines, *_about_rivals(law)]
+    return [*lines, *_about_rivals(law), _about_conventions(law.conventions)]
 
 
 def _about_rivals(law: ScalingLaw) -> list[str]:
@@ -43,6 +43,13 @@ def _about_rivals(law: ScalingLaw) -> list[str]:
             f"L* from {numbers.loss(min(losses))} to {numbers.loss(max(losses))}."
         )
     return lines
+
+
+def _about_conventions(conventions: Conventions) -> str:
+    counted = f"N {conventions.n_params}, C {conventions.flops}, unit of L {conventions.loss_unit}."
+    unknown = "unknown" in (conventions.n_params, conventions.flops, conventions.loss_unit)
+    hint = " Declare what you know with --n-is, --c-is and --loss-unit." if unknown else ""
+    return f"Counted as: {counted}{hint}"
 
 
 def _exponent(estimate: Estimate) -> str:

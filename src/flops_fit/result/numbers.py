@@ -28,6 +28,11 @@ def loss(value: float) -> str:
     return f"{value:#.4g}"
 
 
+def unit(name: str) -> str:
+    """Name the unit of a loss as a header does."""
+    return "unit unknown" if name == "unknown" else name
+
+
 def ratio(value: float) -> str:
     """Format a ratio to three digits, e.g. 20.4 or 18.0; thousands in full."""
     return f"{value:#.3g}".rstrip(".") if value < 999.5 else f"{value:,.0f}"

@@ -35,7 +35,7 @@ def draw(law: ScalingLaw) -> Figure:
     draw_isoflop_curves(isoflop, law)
     draw_path(size, law, path, answer="n_params", label="N*, parameters")
     draw_path(data, law, path, answer="n_units", label=f"D*, {law.unit}s")
-    draw_path(loss, law, path, answer="loss", label=f"L*, {_loss_unit(law)}")
+    draw_path(loss, law, path, answer="loss", label=f"L*, {numbers.unit(law.loss_unit)}")
     size.legend(frameon=False, loc="upper left")
     figure.suptitle(_title(law), color=_ALARM if _marks(law) else "black")
     figure.supxlabel(_caption(law), fontsize="small", x=0.02, ha="left")
@@ -55,7 +55,7 @@ def draw_isoflop_curves(ax: Axes, law: ScalingLaw) -> Axes:
         xscale="log",
         yscale="log",
         xlabel="N, parameters",
-        ylabel=f"L, {_loss_unit(law)}",
+        ylabel=f"L, {numbers.unit(law.loss_unit)}",
         ylim=_loss_limits(law),
     )
     ax.set_title("IsoFLOP curves" if law.minima else "Runs", fontsize="medium")
@@ -158,11 +158,6 @@ def _label_losses(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
     axis.set_minor_locator(NullLocator())
-
-
-def _loss_unit(law: ScalingLaw) -> str:
-    """Name the unit of the loss, which only our own runs declare."""
-    return "unit of the table" if "imported" in law.points.origins else f"nats per {law.unit}"
 
 
 def _marks(law: ScalingLaw) -> list[str]:

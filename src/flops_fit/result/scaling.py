@@ -96,6 +96,7 @@ class ScalingResult:
             "status": law.status,
             "simulated": law.points.simulated,
             "form": dict(law.form),
+            "conventions": asdict(law.conventions),
             "headline": law.headline.name,
             "exponent_at_top": asdict(law.headline.exponent_at_top),
             "exponent_whole_range": asdict(law.headline.exponent_whole_range),

@@ -12,7 +12,8 @@ def format_table(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
     general = general_caveats(law)
     notes = _notes(predictions)
     kinds = list(notes)
-    header = ("C (FLOPs)", "N", "N, 95%", f"D ({law.unit}s)", "D, 95%", "D/N", "L", "L, 95%", "notes")
+    data, loss = f"D ({law.unit}s)", f"L ({numbers.unit(law.loss_unit)})"
+    header = ("C (FLOPs)", "N", "N, 95%", data, "D, 95%", "D/N", loss, "L, 95%", "notes")
     marks = [" ".join(f"[{kinds.index(_kind(d)) + 1}]" for d in p.doubts) for p in predictions]
     rows = [(*_cells(p), mark) for p, mark in zip(predictions, marks, strict=True)]
     lines = [*banners(law), *_aligned([header, *rows])]
