@@ -1,18 +1,32 @@
-"""What the cells of a table of runs may hold."""
+"""What the cells of a table of runs may hold, and what they mean."""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args, get_type_hints
 
-from flops_fit.runs.record import Origin, Status
+from flops_fit.runs.record import Origin, RunRecord, Status
+
+Stored = Literal["float", "int", "text"]
+"""How a field of `RunRecord` is stored in files that know types."""
+
+_LARGEST_WHOLE = 2**63
+_BLANK = frozenset({"", "nan", "none", "null", "na", "n/a"})
 
 
-class Kind(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
     """One kind of cell."""
 
+    stored: Stored
     allowed: str
     is_valid: Callable[[str], bool]
     """Whether a cell that is not blank will do."""
+
+
+def is_blank(cell: str) -> bool:
+    """Say whether a cell that should hold a number says that there is none."""
+    return cell.strip().lower() in _BLANK
 
 
 def number(cell: str) -> float | None:
@@ -24,25 +38,61 @@ def number(cell: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def value_of(name: str, cell: str) -> float | str | None:
+    """Return what a checked cell of one field means; None for a blank one that should hold a number."""
+    match KINDS[name].stored:
+        case "text":
+            return cell
+        case "int":
+            return _whole(cell)
+        case "float":
+            return number(cell)
+
+
+def _whole(cell: str) -> int | None:
+    """Return a whole number exactly, also where a float could not hold it."""
+    try:
+        return int(cell)
+    except ValueError:
+        value = number(cell)
+        return int(value) if value is not None and value.is_integer() else None
+
+
 def _is_positive(cell: str) -> bool:
     return (number(cell) or 0.0) > 0
 
 
+def _is_number(cell: str) -> bool:
+    return number(cell) is not None
+
+
 def _is_whole(cell: str) -> bool:
-    return (number(cell) or 0.0).is_integer() and number(cell) is not None
+    value = _whole(cell)
+    return value is not None and abs(value) < _LARGEST_WHOLE
 
 
-_POSITIVE = Kind("positive numbers", _is_positive)
-_NUMBER = Kind("numbers", lambda cell: number(cell) is not None)
-_WHOLE = Kind("whole numbers", _is_whole)
-_STATUS = Kind(f"one of {', '.join(get_args(Status))}", lambda cell: cell in get_args(Status))
-_ORIGIN = Kind(f"one of {', '.join(get_args(Origin))}", lambda cell: cell in get_args(Origin))
+_POSITIVE = Kind(stored="float", allowed="positive numbers", is_valid=_is_positive)
+_NUMBER = Kind(stored="float", allowed="numbers", is_valid=_is_number)
+_WHOLE = Kind(stored="int", allowed="whole numbers below 2^63", is_valid=_is_whole)
+_TEXT = Kind(stored="text", allowed="text", is_valid=lambda _: True)
+
+
+def _by_type(hint: object) -> Kind:
+    """Return the kind of a field by its annotation, e.g. `float | None`."""
+    types = {hint, *get_args(hint)}
+    return _NUMBER if float in types else _WHOLE if int in types else _TEXT
+
+
+def _one_of(choices: tuple[str, ...]) -> Kind:
+    return Kind(
+        stored="text", allowed=f"one of {', '.join(choices)}", is_valid=lambda cell: cell.strip() in choices
+    )
+
 
 KINDS = {
+    **{name: _by_type(hint) for name, hint in get_type_hints(RunRecord).items()},
     **dict.fromkeys(("budget", "n_params", "n_units", "flops", "flops_6nd", "loss"), _POSITIVE),
-    **dict.fromkeys(("n_params_nonembedding", "wall_s", "n_units_planned", "lr"), _NUMBER),
-    **dict.fromkeys(("seed", "n_steps", "batch_size"), _WHOLE),
-    "status": _STATUS,
-    "origin": _ORIGIN,
+    "status": _one_of(get_args(Status)),
+    "origin": _one_of(get_args(Origin)),
 }
-"""Fields of `RunRecord` whose cells are checked; the others hold any text."""
+"""Every field of `RunRecord`."""

@@ -3,11 +3,17 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
+from flops_fit.runs.complaints import Complaint
 from flops_fit.runs.record import RunRecord
 
-SYMBOLS = {"N": "n_params", "D": "n_units", "C": "flops", "group": "budget"}
+SYMBOLS = {
+    "N": "n_params",
+    "N_no_embed": "n_params_nonembedding",
+    "D": "n_units",
+    "C": "flops",
+    "group": "budget",
+}
 """Short names that a table may use instead of ours."""
 
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
@@ -28,14 +34,6 @@ _ALSO_CALLED = {
     "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss", "final_loss", "nll"),
 }
 """Names seen in tables: suggested when the column is missing, never assumed."""
-
-
-class Complaint(NamedTuple):
-    """One thing wrong with a table."""
-
-    problem: str
-    fix: str
-    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

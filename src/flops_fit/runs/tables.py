@@ -1,213 +1,150 @@
-"""Tables of runs as CSV: read from anywhere, written for other tools."""
+"""Tables of runs that anybody trained, read as ours."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any
 
-from flops_fit.errors import TableError, unwritable
-from flops_fit.runs.cells import KINDS, Kind, number
-from flops_fit.runs.columns import NEEDED, Columns, Complaint, find_columns
-from flops_fit.runs.record import Origin, RunRecord, Status
-
-_FIRST = (
-    "run_id budget size seed n_params n_params_nonembedding n_units flops flops_6nd loss status reason wall_s"
-)
-COLUMNS = (*_FIRST.split(), *(f.name for f in fields(RunRecord) if f.name not in _FIRST.split()))
-"""Columns of an exported table, in order."""
-
-_SHOWN = 5
-"""Lines named per problem."""
+from flops_fit.runs.cells import KINDS, is_blank, number, value_of
+from flops_fit.runs.columns import NEEDED, Columns, find_columns
+from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.record import RunRecord
+from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
+from flops_fit.runs.where import chosen
 
 
-class _Line(NamedTuple):
-    number: int
-    """As an editor counts, the header being line 1."""
-    cells: list[str]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The runs of a table, and its columns of text that say something else about them."""
+
+    records: tuple[RunRecord, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    """Column to the text of each run, e.g. which data it was trained on."""
 
 
-def read_table(path: str | Path, *, columns: Mapping[str, str] | None = None) -> tuple[RunRecord, ...]:
-    """Read the runs of a CSV file.
+def read_table(
+    source: str | Path | DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    where: Mapping[str, object] | None = None,
+) -> tuple[RunRecord, ...]:
+    """Return the records of `load_table`."""
+    return load_table(source, columns=columns, where=where).records
+
+
+def load_table(
+    source: str | Path | DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    where: Mapping[str, object] | None = None,
+) -> Table:
+    """Read the runs of a table.
 
     Columns N, D and loss are needed; C (FLOPs), budget, seed and every column of our own exports are used
     where they are there. Without C, compute is 6·N·D. A column `group` that holds text names no budgets.
 
     Args:
-        path: A CSV file with a header.
+        source: A CSV file with a header, a Parquet file, JSON lines, a JSON list of objects, or a pandas
+            DataFrame.
         columns: Our name to the table's, e.g. {"N": "params", "D": "tokens"}.
+        where: Take only rows that hold these values, e.g. {"data": "c4"}; any column of the table will do.
 
     Raises:
-        TableError: `no-table`, `table-format`, `missing-column`, `unknown-column` or `bad-cells`, with every
-            problem of the table in one message.
+        TableError: `no-table`, `table-format`, `needs-pyarrow`, `missing-column`, `unknown-column`,
+            `bad-where` or `bad-cells`, with every problem of the table in one message.
     """
-    header, *lines = _read_lines(Path(path))
-    found, complaints = find_columns(header.cells, columns or {})
-    found = _without_text_groups(found, lines)
-    complaints += [*_ragged(header, lines), *_bad_cells(found, lines)]
-    if not lines:
+    table = read_rows(source)
+    found, complaints = find_columns(table.header, columns or {})
+    complaints += _ragged(table)
+    rows = [row for row in table.rows if len(row.cells) == len(table.header)]
+    rows, misplaced = chosen(table.header, rows, where or {})
+    found = _without_text_groups(found, rows)
+    complaints += [*misplaced, *_bad_cells(found, rows)]
+    if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
-        raise _error(path, complaints)
-    return tuple(_record(found, line) for line in lines)
+        raise collected(table.source, complaints)
+    return Table(records=tuple(_record(found, row) for row in rows), labels=_labels(found, rows))
 
 
-def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
-    """Write runs as CSV in the order of `COLUMNS`; `read_table` gives the same runs back.
-
-    Raises:
-        TableError: `unknown-format`, the suffix promises something else.
-        StoreError: `unwritable-file`.
-    """
-    target = Path(path)
-    if target.suffix.lower() not in {".csv", ""}:
-        fix = f"name it {target.with_suffix('.csv')}"
-        problem = f"{target}: {target.suffix!r} is no format of a table; formats: .csv."
-        raise TableError(problem, fix=fix, code="unknown-format")
-    try:
-        with target.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows([_written(getattr(record, name)) for name in COLUMNS] for record in records)
-    except OSError as error:
-        raise unwritable(target, error) from error
-
-
-def _written(value: float | str | None) -> str:
-    """Write a value so that reading it gives it back: repr keeps every digit of a float."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else repr(value)
-
-
-# ---- reading
-
-
-def _read_lines(path: Path) -> list[_Line]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [_Line(reader.line_num, cells) for cells in reader if cells]
-    except OSError as error:
-        raise TableError(
-            f"{path} cannot be read: {error.strerror}.", fix="give the path of a CSV file", code="no-table"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _error(path, [_no_csv(str(error))]) from error
-    if not lines:
-        raise _error(path, [_no_csv("it is empty")])
-    if len(header := lines[0].cells) == 1 and (found := [mark for mark in ";\t|" if mark in header[0]]):
-        raise _error(path, [_no_csv(f"its cells are separated by {found[0]!r}")])
-    return lines
-
-
-def _no_csv(reason: str) -> Complaint:
-    return Complaint(
-        f"it is no CSV file: {reason}", "save it as comma-separated UTF-8 with a header", "table-format"
-    )
-
-
-def _without_text_groups(columns: Columns, lines: Sequence[_Line]) -> Columns:
+def _without_text_groups(columns: Columns, rows: Sequence[Row]) -> Columns:
     """Forget a `group` that holds anything but numbers: it names architectures, data sets or ratios."""
     if "budget" not in columns.places or columns.called("budget").lower() != "group":
         return columns
-    groups = [columns.cell(line.cells, "budget") for line in lines if len(line.cells) == len(columns.names)]
-    if all(not group.strip() or number(group) is not None for group in groups):
+    groups = [columns.cell(row.cells, "budget") for row in rows]
+    if all(is_blank(group) or number(group) is not None for group in groups):
         return columns
     places = {name: place for name, place in columns.places.items() if name != "budget"}
     return Columns(names=columns.names, places=places)
 
 
+def _labels(columns: Columns, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """Collect the columns that hold text and none of our fields."""
+    used = set(columns.places.values())
+    others = {i: [row.cells[i].strip() for row in rows] for i in range(len(columns.names)) if i not in used}
+    return {
+        columns.names[i]: tuple(cells)
+        for i, cells in others.items()
+        if any(not is_blank(cell) and number(cell) is None for cell in cells)
+    }
+
+
 # ---- problems
 
 
-def _ragged(header: _Line, lines: Sequence[_Line]) -> Iterator[Complaint]:
-    width = len(header.cells)
-    odd = [f"line {line.number} has {len(line.cells)}" for line in lines if len(line.cells) != width]
+def _ragged(table: Rows) -> Iterator[Complaint]:
+    width = len(table.header)
+    odd = [f"{row.name} has {len(row.cells)}" for row in table.rows if len(row.cells) != width]
     if odd:
         yield Complaint(
-            f"the header has {width} cells, but {_some(odd)}",
+            f"the header has {width} cells, but {some(odd)}",
             "give every line as many cells as the header; quote cells that hold a comma",
             "table-format",
         )
 
 
-def _bad_cells(columns: Columns, lines: Sequence[_Line]) -> Iterator[Complaint]:
-    """Complain about each column whose cells are not what they must be, naming lines."""
-    whole_lines = [line for line in lines if len(line.cells) == len(columns.names)]
-    for name, kind in KINDS.items():
+def _bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
+    """Complain about each column whose cells are not what they must be, naming rows."""
+    for name in dict.fromkeys([*NEEDED, *KINDS]):
         bad = [
-            f"line {line.number}: {columns.cell(line.cells, name) or 'nothing'}"
-            for line in whole_lines
-            if name in columns.places and not _will_do(columns, line, name, kind)
+            f"{row.name}: {columns.cell(row.cells, name).strip()[:30] or 'nothing'}"
+            for row in rows
+            if name in columns.places and not _will_do(columns, row, name)
         ]
         if bad:
             yield Complaint(
-                f"column {columns.called(name)!r} must hold {kind.allowed}; found {_some(bad)}",
-                "correct those lines, or delete runs that have no result",
+                f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {some(bad)}",
+                "correct those rows, or delete runs that have no result",
                 "bad-cells",
             )
 
 
-def _will_do(columns: Columns, line: _Line, name: str, kind: Kind) -> bool:
+def _will_do(columns: Columns, row: Row, name: str) -> bool:
     """Accept a blank cell unless it is N or D of any run or the loss of a completed one."""
-    cell = columns.cell(line.cells, name).strip()
-    if cell:
-        return kind.is_valid(cell)
-    return name not in NEEDED or (
-        name == "loss" and columns.cell(line.cells, "status") in {"diverged", "failed"}
-    )
-
-
-def _some(items: Sequence[str]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more
-
-
-def _error(path: str | Path, complaints: Sequence[Complaint]) -> TableError:
-    """Put every problem of a table into one error."""
-    fixes = "\n       ".join(dict.fromkeys(complaint.fix for complaint in complaints))
-    if len(complaints) == 1:
-        return TableError(f"{path}: {complaints[0].problem}.", fix=fixes, code=complaints[0].code)
-    listed = "".join(f"\n  {i}. {complaint.problem}" for i, complaint in enumerate(complaints, 1))
-    return TableError(f"{len(complaints)} problems in {path}:{listed}", fix=fixes, code=complaints[0].code)
+    cell = columns.cell(row.cells, name).strip()
+    if not is_blank(cell):
+        return KINDS[name].is_valid(cell)
+    status = columns.cell(row.cells, "status").strip()
+    return name not in NEEDED or (name == "loss" and status in {"diverged", "failed"})
 
 
 # ---- rows
 
+_OPEN: Mapping[str, Any] = {
+    "budget": None,
+    "size": "",
+    "seed": 0,
+    "n_params_nonembedding": None,
+    "loss": None,
+    "origin": "imported",
+}
+"""What an imported run is taken to be where its table says nothing."""
 
-def _record(columns: Columns, line: _Line) -> RunRecord:
-    """Turn a checked line into a run; what the table leaves open is filled in as for an imported run."""
 
-    def text(name: str) -> str:
-        return columns.cell(line.cells, name)
-
-    def value(name: str) -> float | None:
-        return number(text(name))
-
-    def whole(name: str) -> int | None:
-        return None if value(name) is None else int(float(text(name)))
-
-    n_params, n_units = float(text("n_params")), float(text("n_units"))
-    return RunRecord(
-        run_id=text("run_id") or f"line {line.number}",
-        budget=value("budget"),
-        size=text("size"),
-        seed=whole("seed") or 0,
-        n_params=n_params,
-        n_params_nonembedding=value("n_params_nonembedding"),
-        n_units=n_units,
-        flops=value("flops") or 6.0 * n_params * n_units,
-        flops_6nd=value("flops_6nd") or 6.0 * n_params * n_units,
-        loss=value("loss"),
-        status=cast("Status", text("status").strip() or "completed"),
-        reason=text("reason"),
-        wall_s=value("wall_s"),
-        origin=cast("Origin", text("origin").strip() or "imported"),
-        n_units_planned=value("n_units_planned"),
-        n_steps=whole("n_steps"),
-        batch_size=whole("batch_size"),
-        lr=value("lr"),
-        precision=text("precision"),
-        plan_id=text("plan_id"),
-    )
+def _record(columns: Columns, row: Row) -> RunRecord:
+    """Turn a checked row into a run; what the table leaves open is filled in as for an imported run."""
+    values = {name: value_of(name, columns.cell(row.cells, name)) for name in columns.places}
+    given: Mapping[str, Any] = {name: value for name, value in values.items() if value not in {None, ""}}
+    flops_6nd = 6.0 * given["n_params"] * given["n_units"]
+    open_fields = {**_OPEN, "run_id": row.name, "flops": flops_6nd, "flops_6nd": flops_6nd}
+    return RunRecord(**{**open_fields, **given})

@@ -1,0 +1,32 @@
+"""What is wrong with a table: every problem in one error."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flops_fit.errors import TableError
+
+_SHOWN = 5
+"""Rows named per problem."""
+
+
+class Complaint(NamedTuple):
+    """One thing wrong with a table."""
+
+    problem: str
+    fix: str
+    code: str
+
+
+def collected(source: str, complaints: Sequence[Complaint]) -> TableError:
+    """Put every problem of a table into one error."""
+    fixes = "\n       ".join(dict.fromkeys(complaint.fix for complaint in complaints))
+    if len(complaints) == 1:
+        return TableError(f"{source}: {complaints[0].problem}.", fix=fixes, code=complaints[0].code)
+    listed = "".join(f"\n  {i}. {complaint.problem}" for i, complaint in enumerate(complaints, 1))
+    return TableError(f"{len(complaints)} problems in {source}:{listed}", fix=fixes, code=complaints[0].code)
+
+
+def some(items: Sequence[str]) -> str:
+    """Name the first few and count the others."""
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return ", ".join(items[:_SHOWN]) + more

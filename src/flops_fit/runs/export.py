@@ -1,0 +1,70 @@
+"""Runs as files for other tools: CSV, Parquet or JSON lines."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from flops_fit.errors import TableError, unwritable
+from flops_fit.runs.cells import KINDS
+from flops_fit.runs.record import RunRecord
+from flops_fit.runs.rows import JSON_LINES, PARQUET, arrow, written
+
+_FIRST = (
+    "run_id budget size seed n_params n_params_nonembedding n_units flops flops_6nd loss status reason wall_s"
+)
+COLUMNS = (*_FIRST.split(), *(f.name for f in fields(RunRecord) if f.name not in _FIRST.split()))
+"""Columns of an exported table, in order."""
+
+
+def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
+    """Write runs in the order of `COLUMNS`, in the format that the suffix names; CSV where there is none.
+
+    `read_table` gives the same runs back.
+
+    Raises:
+        TableError: `unknown-format`, or `needs-pyarrow` for Parquet where it is not installed.
+        StoreError: `unwritable-file`.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    try:
+        if suffix in PARQUET:
+            _write_parquet(records, target)
+        elif suffix in JSON_LINES:
+            _write_json_lines(records, target)
+        elif suffix in {".csv", ""}:
+            _write_csv(records, target)
+        else:
+            raise _unknown_format(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _write_csv(records: Sequence[RunRecord], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows([written(getattr(record, name)) for name in COLUMNS] for record in records)
+
+
+def _write_json_lines(records: Sequence[RunRecord], path: Path) -> None:
+    lines = (json.dumps({name: getattr(record, name) for name in COLUMNS}) for record in records)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _write_parquet(records: Sequence[RunRecord], path: Path) -> None:
+    pa, pq = arrow()
+    types = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}
+    schema = pa.schema([(name, types[KINDS[name].stored]) for name in COLUMNS])
+    cells = {name: [getattr(record, name) for record in records] for name in COLUMNS}
+    pq.write_table(pa.table(cells, schema=schema), path)
+
+
+def _unknown_format(path: Path) -> TableError:
+    return TableError(
+        f"{path}: {path.suffix!r} is no format of a table; formats: .csv, .parquet, .jsonl.",
+        fix=f"name it {path.with_suffix('.csv')}",
+        code="unknown-format",
+    )

@@ -1,0 +1,53 @@
+"""Which rows of a table are meant: those that hold given values in given columns."""
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from flops_fit.runs.cells import number
+from flops_fit.runs.complaints import Complaint, some
+from flops_fit.runs.rows import Row, written
+
+
+def chosen(
+    header: Sequence[str], rows: Sequence[Row], where: Mapping[str, object]
+) -> tuple[list[Row], list[Complaint]]:
+    """Return the rows that hold every value of `where`, and what is wrong with it.
+
+    Numbers are equal as numbers, e.g. 1e18 and 1.0e+18; everything else as text without surrounding blanks.
+    """
+    kept, complaints = list(rows), []
+    for column, value in where.items():
+        if column not in header:
+            complaints.append(_no_column(column, value, header))
+            continue
+        place = list(header).index(column)
+        before, kept = kept, [row for row in kept if _equal(row.cells[place], written(value))]
+        if before and not kept:
+            complaints.append(_no_row(column, value, [row.cells[place].strip() for row in before]))
+            break
+    return kept, complaints
+
+
+def _equal(cell: str, wanted: str) -> bool:
+    value = number(cell)
+    return cell.strip() == wanted.strip() or (value is not None and value == number(wanted))
+
+
+def _no_column(column: str, value: object, header: Sequence[str]) -> Complaint:
+    near = (difflib.get_close_matches(column, header, n=1) or ["COLUMN"])[0]
+    return Complaint(
+        f"where: no column is called {column!r}; the table has {some(header)}",
+        f"--where {near}={value}",
+        "bad-where",
+    )
+
+
+def _no_row(column: str, value: object, cells: Sequence[str]) -> Complaint:
+    counts = Counter(cells).most_common()
+    near = difflib.get_close_matches(str(value), [cell for cell, _ in counts], n=1) or [counts[0][0]]
+    return Complaint(
+        f"where: no row has {column} = {value}; found {some([f'{cell} ({n} rows)' for cell, n in counts])}",
+        f"--where {column}={near[0]}",
+        "bad-where",
+    )
