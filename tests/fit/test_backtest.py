@@ -12,7 +12,13 @@ from flops_fit.fit.valley import fit_valley
 
 def budget_of(log_loss):
     log_n = np.linspace(-1, 1, len(log_loss))
-    return Budget(flops=1e17, log_n=log_n, log_loss=np.array(log_loss), excess=np.zeros(len(log_loss)))
+    return Budget(
+        flops=1e17,
+        log_n=log_n,
+        log_loss=np.array(log_loss),
+        excess=np.zeros(len(log_loss)),
+        trunk=np.arange(len(log_loss)),
+    )
 
 
 def calibrated(runs):

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from flops_fit.fit.parabola import fit_parabola
+from flops_fit.fit.parabola import fit_parabola, nearby
 
 LOG_N = np.log(1e6) + np.linspace(-1.2, 1.2, 9)
-AROUND = {"centre": np.log(1e6), "window": 1.3, "curvature": 0.035, "curvature_sd": 0.01, "noise": 1e-3}
+AROUND = {"centre": np.log(1e6), "curvature": 0.035, "curvature_sd": 0.01, "noise": 1e-3}
 
 
-def parabola_of(log_loss, **changes):
-    return fit_parabola(LOG_N, log_loss, **{**AROUND, **changes})
+def parabola_of(log_loss, *, window=1.3, **changes):
+    belief = nearby(LOG_N - AROUND["centre"], window).astype(float)
+    return fit_parabola(LOG_N, log_loss, belief, **{**AROUND, **changes})
 
 
 def valley(vertex, curvature=0.04):
@@ -16,7 +17,7 @@ def valley(vertex, curvature=0.04):
 
 
 def test_an_exact_parabola_gives_its_vertex():
-    vertex, variance, lowest, _ = parabola_of(valley(AROUND["centre"] + 0.3)).vertex(0.001)
+    vertex, variance, lowest, *_ = parabola_of(valley(AROUND["centre"] + 0.3)).vertex(0.001)
     assert vertex == pytest.approx(AROUND["centre"] + 0.3, abs=1e-3)
     assert lowest == pytest.approx(1.1, abs=1e-4)
     assert variance < 0.02**2

@@ -4,7 +4,7 @@ import pytest
 from flops_fit.fit.trend import fit_loss_trend, fit_size_trend
 
 LOG_FLOPS = np.log(np.geomspace(1e17, 1e20, 8))
-SURE = np.full(8, 1e-3**2)
+SURE = np.eye(8) * 1e-3**2
 
 
 def test_a_straight_trend_is_continued():
@@ -39,7 +39,7 @@ def test_predictions_are_continuous_at_the_top_budget():
 
 def test_irreducible_loss_is_found_where_the_losses_show_it():
     losses = 1.8 + 30 * np.exp(-0.09 * LOG_FLOPS)
-    trend = fit_loss_trend(LOG_FLOPS, np.log(losses), np.full(8, 1e-4**2))
+    trend = fit_loss_trend(LOG_FLOPS, np.log(losses), np.eye(8) * 1e-4**2)
     assert trend.floor() == pytest.approx(1.8, rel=0.1)
     assert np.exp(trend.predict(np.log(1e21)).mean) == pytest.approx(1.8 + 30 * 1e21**-0.09, rel=0.002)
 
@@ -48,7 +48,7 @@ def test_a_budget_far_off_the_trend_is_doubted_and_barely_moves_it():
     line = 17 + 0.5 * (LOG_FLOPS - LOG_FLOPS[-1])
     off = line.copy()
     off[3] += 1.5
-    trend = fit_size_trend(LOG_FLOPS, off, np.full(8, 0.02**2))
+    trend = fit_size_trend(LOG_FLOPS, off, np.eye(8) * 0.02**2)
     assert trend.inflations[3] > 20
     assert trend.predict(LOG_FLOPS[-1]).mean == pytest.approx(17, abs=0.1)
 
@@ -57,7 +57,7 @@ def test_a_budget_far_off_the_trend_is_doubted_and_barely_moves_it():
 def test_a_slope_that_nobody_expected_is_found_and_said_to_be_unexpected(slope):
     rng = np.random.default_rng(0)
     steep = slope * (LOG_FLOPS - LOG_FLOPS[0]) + 0.005 * rng.normal(size=8)
-    found = fit_loss_trend(LOG_FLOPS, steep, np.full(8, 0.005**2))
+    found = fit_loss_trend(LOG_FLOPS, steep, np.eye(8) * 0.005**2)
     fall = found.relative_slope()
     assert fall.mean == pytest.approx(slope, abs=0.03)
     assert abs(fall.mean - slope) < 2.5 * fall.variance**0.5
@@ -66,7 +66,7 @@ def test_a_slope_that_nobody_expected_is_found_and_said_to_be_unexpected(slope):
 
 def test_an_expected_slope_is_not_doubted():
     losses = 1.8 + 30 * np.exp(-0.09 * LOG_FLOPS)
-    assert fit_loss_trend(LOG_FLOPS, np.log(losses), np.full(8, 1e-3**2)).slope_doubt < 0.05
+    assert fit_loss_trend(LOG_FLOPS, np.log(losses), np.eye(8) * 1e-3**2).slope_doubt < 0.05
     assert fit_size_trend(LOG_FLOPS, 0.45 * LOG_FLOPS, SURE).slope_doubt < 0.05
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flops_fit.fit import options
+from flops_fit.fit import options, scatter
 from flops_fit.fit.budgets import budgets_of
 from flops_fit.fit.points import points_of
 from flops_fit.fit.valley import fit_valley
@@ -56,7 +56,8 @@ def refitted(reference):
 def test_without_what_goes_beyond_it_intervals_equal_those_of_the_reference(
     public_runs, refitted, monkeypatch, name, source
 ):
-    """The reference knows no drift that grows downwards, and never doubts its priors."""
+    """The reference knows no drift that grows downwards, no repeats, and never doubts its priors."""
+    monkeypatch.setattr(scatter, "FEWEST_REPEATS", np.inf)
     monkeypatch.setattr(options, "GROWTHS", (0.0,))
     monkeypatch.setattr(options, "ODD_SLOPE", 1e-300)
     runs = public_runs(name, source=source)

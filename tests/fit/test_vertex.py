@@ -14,14 +14,14 @@ def test_noise_free_budgets_put_their_vertices_at_the_true_optimum(chinchilla_ru
     vertices = vertices_of(chinchilla_runs())
     truth = [true_optimum(flops) for flops in np.exp(vertices.log_flops)]
     assert np.exp(vertices.log_n) == pytest.approx(truth, rel=0.02)
-    assert not any(vertices.at_edge)
-    assert not any(vertices.flat)
+    assert not any(look.at_edge for look in vertices.looks)
+    assert not any(look.flat for look in vertices.looks)
 
 
 def test_a_minimum_beyond_the_sizes_is_flagged_and_given_a_large_variance(chinchilla_runs):
     inside, outside = vertices_of(chinchilla_runs()), vertices_of(chinchilla_runs(shift=20.0))
-    assert all(outside.at_edge)
-    assert (outside.log_n_var > 10 * inside.log_n_var).all()
+    assert all(look.at_edge for look in outside.looks)
+    assert (np.diag(outside.log_n_cov) > 10 * np.diag(inside.log_n_cov)).all()
 
 
 def test_scatter_is_pooled_over_budgets(chinchilla_runs):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flops_fit.fit.arrays import Floats, Rows
+from flops_fit.fit.arrays import Floats, Ints, Rows
 from flops_fit.fit.counting import robust_quadratic, robust_scale
 from flops_fit.fit.points import Points
 
@@ -20,6 +20,8 @@ class Budget:
     log_loss: Floats
     excess: Floats
     """ln of compute spent over the budget, as far as it is not a matter of how FLOPs are counted."""
+    trunk: Ints
+    """Label of the trunk that a run branched off; runs of one trunk err alike."""
 
     @property
     def log_flops(self) -> float:
@@ -32,9 +34,15 @@ class Budget:
         return int(np.argmin(self.log_loss))
 
     @property
+    def sizes(self) -> Ints:
+        """Label of each run's size; runs of one size repeat each other, shape (n_runs,)."""
+        labels: Ints = np.unique(np.round(self.log_n, 3), return_inverse=True)[1]
+        return labels
+
+    @property
     def n_sizes(self) -> int:
         """Distinct model sizes."""
-        return len(np.unique(np.round(self.log_n, 3)))
+        return int(self.sizes.max()) + 1
 
 
 def budgets_of(points: Points) -> tuple[Budget, ...]:
@@ -50,6 +58,7 @@ def budgets_of(points: Points) -> tuple[Budget, ...]:
             log_n=np.log(points.n_params[rows]),
             log_loss=np.log(points.loss[rows]),
             excess=excess,
+            trunk=points.trunk[rows],
         )
         for budget, rows, excess in zip(flops, members, excesses, strict=True)
     ]

@@ -27,12 +27,21 @@ def linearise(t: Floats, log_value: Floats, floors: Floats) -> Linearised:
     return Linearised(np.log(value - floors[:, None]) / stretch, line / stretch[..., None], stretch)
 
 
+def scattered(covariance: Floats, scatters: Floats) -> Floats:
+    """Return the covariance of what budgets show around a line that does not drift, for every scatter.
+
+    Shape (n_options, n_budgets, n_budgets).
+    """
+    around: Floats = covariance + (scatters**2)[:, None, None] * np.eye(len(covariance))
+    return around
+
+
 def noise_covariance(
-    t: Floats, variance: Floats, scatters: Floats, drifts: Floats, growths: Floats
+    t: Floats, covariance: Floats, scatters: Floats, drifts: Floats, growths: Floats
 ) -> Floats:
     """Return the covariance of ln y around the line, shape (n_options, n_budgets, n_budgets)."""
-    white = (variance + scatters[:, None] ** 2)[:, :, None] * np.eye(len(t))
-    return white + drifts[:, None, None] ** 2 * drift_covariance(t, t, growths)
+    drift: Floats = (drifts**2)[:, None, None] * drift_covariance(t, t, growths)
+    return scattered(covariance, scatters) + drift
 
 
 def drift_covariance(t: Floats, other: Floats, growths: Floats) -> Floats:
@@ -44,7 +53,8 @@ def drift_covariance(t: Floats, other: Floats, growths: Floats) -> Floats:
     distance, other_distance = np.abs(np.minimum(t, 0)), np.abs(np.minimum(other, 0))
     nearer = np.minimum.outer(distance, other_distance)
     apart = np.maximum.outer(distance, other_distance) - nearer
-    covariance: Floats = np.stack([_backwards(nearer, apart, growth) for growth in growths])
+    distinct, which = np.unique(growths, return_inverse=True)
+    covariance: Floats = np.stack([_backwards(nearer, apart, growth) for growth in distinct])[which]
     return covariance
 
 

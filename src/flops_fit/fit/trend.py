@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance
+from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance, scattered
 from flops_fit.fit.options import Noises, Slopes, noises, slopes
 
 _LEVEL_PRIOR_SD = 3.0
@@ -42,8 +42,8 @@ class Trend:
     """Of the budgets, ascending; shape (n_budgets,)."""
     log_values: Floats
     """What the budgets show; shape (n_budgets,)."""
-    variances: Floats
-    """How far the budgets are believed; shape (n_budgets,)."""
+    covariance: Floats
+    """How far the budgets are believed; shape (n_budgets, n_budgets)."""
     weights: Floats
     floors: Floats
     lines: Floats
@@ -95,7 +95,7 @@ class Trend:
         strength, seen = self.drifts[:, None] ** 2, self.log_flops - self.log_flops[-1]
         shown = linearise(seen, self.log_values, self.floors)
         precision = np.linalg.inv(
-            noise_covariance(seen, self.variances, self.scatters, self.drifts, self.growths)
+            noise_covariance(seen, self.covariance, self.scatters, self.drifts, self.growths)
         )
         shared = strength * drift_covariance(np.array([t]), seen, self.growths)[:, 0]
         gain = np.einsum("mn,mnk->mk", shared, precision)
@@ -122,18 +122,20 @@ def _mixture(weights: Floats, means: Floats, variances: Floats) -> LogEstimate:
     return LogEstimate(mean, float(weights @ (variances + (means - mean) ** 2)))
 
 
-def fit_size_trend(log_flops: Floats, log_n: Floats, variance: Floats, *, drifting: bool = True) -> Trend:
+def fit_size_trend(log_flops: Floats, log_n: Floats, covariance: Floats, *, drifting: bool = True) -> Trend:
     """Fit ln N* over ln C, shape (n_budgets,); without drift it is one straight line through all budgets.
+
+    `covariance` is that of ln N* as the budgets show it, shape (n_budgets, n_budgets).
 
     The exponent is expected at 0.5 ± 0.2: published ones lie between 0.37 and 0.79.
     """
     noise = noises(scatters=(0.02, 0.05, 0.10), drifts=(0.005, 0.02, 0.05, 0.09) if drifting else (0.0,))
     slope = slopes(floors=np.zeros(1), factors=np.ones((1, 1)), means=(0.5,), sds=(0.2,))
-    return _fit(log_flops, log_n, variance, noise, slope)
+    return _fit(log_flops, log_n, covariance, noise, slope)
 
 
-def fit_loss_trend(log_flops: Floats, log_loss: Floats, variance: Floats) -> Trend:
-    """Fit ln L* over ln C, shape (n_budgets,).
+def fit_loss_trend(log_flops: Floats, log_loss: Floats, covariance: Floats) -> Trend:
+    """Fit ln L* over ln C, shape (n_budgets,), whose covariance has shape (n_budgets, n_budgets).
 
     For L* = E + K·C^-g the loss falls by a share (1 - E/L)·g per e-fold of compute, expected at 0.06 ± 0.03,
     and that share itself decays by g·E/L per e-fold, expected at 0.10 ± 0.05.
@@ -146,19 +148,20 @@ def fit_loss_trend(log_flops: Floats, log_loss: Floats, variance: Floats) -> Tre
         means=(0.06, 0.10),
         sds=(0.03, 0.05),
     )
-    return _fit(log_flops, log_loss, variance, noise, slope)
+    return _fit(log_flops, log_loss, covariance, noise, slope)
 
 
-def _fit(log_flops: Floats, log_value: Floats, variance: Floats, noise: Noises, slope: Slopes) -> Trend:
+def _fit(log_flops: Floats, log_value: Floats, covariance: Floats, noise: Noises, slope: Slopes) -> Trend:
     """Average the lines of all options, after doubting budgets that do not fit in.
 
     A budget is doubted by its misfit to a drift that does not grow downwards: one that does would follow a
     single odd budget.
     """
     t = log_flops - log_flops[-1]
-    trusted, doubted = variance, variance
+    variance = np.diag(covariance)
+    doubted = variance
     for _ in range(_ROBUST_PASSES):
-        trusted = doubted
+        trusted = covariance + np.diag(doubted - variance)
         steady = _fit_lines(t, log_value, trusted, noise.steady(), slope)
         misfit = np.einsum("so,son->n", _weights(steady), steady.misfits)
         doubted = variance * np.maximum(1, (4 + misfit) / 5)
@@ -170,7 +173,7 @@ def _fit(log_flops: Floats, log_value: Floats, variance: Floats, noise: Noises, 
     return Trend(
         log_flops=log_flops,
         log_values=log_value,
-        variances=trusted,
+        covariance=trusted,
         weights=weights[kept] / weights[kept].sum(),
         floors=slope.floors[of_slope],
         lines=lines.lines[kept],
@@ -200,11 +203,11 @@ class _Lines(NamedTuple):
     """Squared standardised scatter of each budget, shape (n_slopes, n_noises, n_budgets)."""
 
 
-def _fit_lines(t: Floats, log_value: Floats, variance: Floats, noise: Noises, slope: Slopes) -> _Lines:
+def _fit_lines(t: Floats, log_value: Floats, of_budgets: Floats, noise: Noises, slope: Slopes) -> _Lines:
     """Fit every line in closed form: generalised least squares on ln y with Gaussian expectations."""
     shown = linearise(t, log_value, slope.floors)
     target, design = shown.target[:, None, :, None], shown.design[:, None]
-    covariance = noise_covariance(t, variance, noise.scatters, noise.drifts, noise.growths)
+    covariance = noise_covariance(t, of_budgets, noise.scatters, noise.drifts, noise.growths)
     precision = np.linalg.inv(covariance)
 
     rows, means, sds = _expectations(shown, slope)
@@ -220,10 +223,11 @@ def _fit_lines(t: Floats, log_value: Floats, variance: Floats, noise: Noises, sl
     squares = squares + np.sum((surprise / sds[:, None]) ** 2, axis=-1)
     log_evidence = -0.5 * (squares + np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(hessian)[1])
     log_evidence = log_evidence + (slope.log_prior - np.log(slope.sds).sum(axis=1))[:, None]
-    white = variance + noise.scatters[:, None] ** 2
-    scatter = (precision @ residual)[..., 0] * white
-    covariances = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-    return _Lines(log_evidence, np.asarray(line[..., 0]), covariances, scatter**2 / white)
+    steady = scattered(of_budgets, noise.scatters)
+    scatter = (steady @ precision @ residual)[..., 0]
+    misfits = scatter**2 / np.diagonal(steady, axis1=-2, axis2=-1)
+    covariances = np.linalg.inv(hessian).astype(np.float64)
+    return _Lines(log_evidence, line[..., 0].astype(np.float64), covariances, misfits)
 
 
 def _expectations(shown: Linearised, slope: Slopes) -> tuple[Floats, Floats, Floats]:

@@ -83,8 +83,8 @@ def _fit_member(budgets: Sequence[Budget], window: float) -> Member:
 def _member(budgets: Sequence[Budget], v: Vertices) -> Member:
     return Member(
         vertices=v,
-        size_trend=fit_size_trend(v.log_flops, v.log_n, v.log_n_var),
-        loss_trend=fit_loss_trend(v.log_flops, v.log_loss, v.log_loss_var),
+        size_trend=fit_size_trend(v.log_flops, v.log_n, v.log_n_cov),
+        loss_trend=fit_loss_trend(v.log_flops, v.log_loss, v.log_loss_cov),
         sighting=(_size_sighting(v), _loss_sighting(budgets, v)),
     )
 
@@ -93,7 +93,7 @@ def _size_sighting(vertices: Vertices) -> float:
     """Return the variance of the vertex that a budget shows by itself, median over the last four."""
     unpooled = vertices.unpooled_log_n_var[-4:]
     known = unpooled[np.isfinite(unpooled)]
-    return float(np.median(known if len(known) else vertices.log_n_var[-4:]))
+    return float(np.median(known if len(known) else np.diag(vertices.log_n_cov)[-4:]))
 
 
 def _loss_sighting(budgets: Sequence[Budget], vertices: Vertices) -> float:

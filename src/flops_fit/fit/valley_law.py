@@ -129,7 +129,7 @@ def fit_valley_law(points: Points) -> ValleyLaw:
         )
     of_sizes, of_losses = calibrate(budgets, valley)
     straight = [
-        fit_size_trend(v.log_flops, v.log_n, v.log_n_var, drifting=False)
+        fit_size_trend(v.log_flops, v.log_n, v.log_n_cov, drifting=False)
         for v in (m.vertices for m in valley.members)
     ]
     return ValleyLaw(
@@ -157,7 +157,6 @@ def _estimate(slopes: Sequence[LogEstimate], calibration: Calibration) -> Estima
 def _minima(valley: Valley, budgets: Sequence[Budget]) -> tuple[BudgetMinimum, ...]:
     """Average the members' vertices; doubts are those of the widest window."""
     widest = valley.members[-1]
-    v = widest.vertices
     log_n = np.mean([m.vertices.log_n for m in valley.members], axis=0)
     log_loss = np.mean([m.vertices.log_loss for m in valley.members], axis=0)
     doubted = np.maximum(widest.size_trend.inflations, widest.loss_trend.inflations) > 1.5
@@ -167,11 +166,11 @@ def _minima(valley: Valley, budgets: Sequence[Budget]) -> tuple[BudgetMinimum, .
             n_params=float(np.exp(log_n[i])),
             loss=float(np.exp(log_loss[i])),
             n_sizes=b.n_sizes,
-            at_edge=v.at_edge[i],
-            n_runs=v.n_runs[i],
-            n_outliers=v.n_outliers[i],
-            flat=v.flat[i],
+            at_edge=look.at_edge,
+            n_runs=look.n_runs,
+            n_outliers=look.n_outliers,
+            flat=look.flat,
             off_trend=bool(doubted[i]),
         )
-        for i, b in enumerate(budgets)
+        for i, (b, look) in enumerate(zip(budgets, widest.vertices.looks, strict=True))
     )

@@ -7,12 +7,14 @@ vertex beyond its sizes) is kept, with a variance to match.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget
-from flops_fit.fit.parabola import Parabola, fit_parabola
+from flops_fit.fit.parabola import Parabola, Vertex, fit_parabola, nearby
+from flops_fit.fit.scatter import beliefs, covariance_of, pooled_noise, trunk_correlation
 
 CURVATURE_SCATTER = 0.25
 """Relative standard deviation of a budget's curvature around the shared trend."""
@@ -20,7 +22,22 @@ _CURVATURE_PRIOR = np.array([np.log(0.035), -0.10])
 """ln curvature at the top budget, and its change per e-fold of compute. By theory the latter is -g·E/L for a
 loss E + K·C^-g, which is -0.05 to -0.15 on published sweeps."""
 _CURVATURE_PRIOR_SD = np.array([1.0, 0.10])
+_LEAST_CURVATURE = 0.2
+"""Of the shared curvature, below which no budget's own goes."""
+_FIRST_NOISE = 0.005
 _PASSES = 6
+
+
+class Look(NamedTuple):
+    """How one budget looks around its best run."""
+
+    at_edge: bool
+    """The minimum lies outside the sizes there."""
+    n_runs: int
+    n_outliers: int
+    """Those of the runs that the parabola all but ignores."""
+    flat: bool
+    """Four or more sizes show a curvature within two standard errors of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,52 +46,42 @@ class Vertices:
 
     log_flops: Floats
     log_n: Floats
-    log_n_var: Floats
+    log_n_cov: Floats
+    """Shape (n_budgets, n_budgets); budgets that share trunks err alike."""
     log_loss: Floats
-    log_loss_var: Floats
+    log_loss_cov: Floats
+    """Shape (n_budgets, n_budgets)."""
     log_curvature: Floats
     """ln of the curvature of ln loss over ln N at the top budget, and its slope in ln C; shape (2,)."""
     noise: float
     """Standard deviation of one run's ln loss around its parabola."""
     unpooled_log_n_var: Floats
     """Variance of ln N where the budget's own runs set the curvature; NaN where they cannot."""
-    at_edge: tuple[bool, ...]
-    """Whether the minimum lies outside the sizes around the best run."""
-    n_runs: tuple[int, ...]
-    """Runs around the best one."""
-    n_outliers: tuple[int, ...]
-    """Those of them that the parabola all but ignores."""
-    flat: tuple[bool, ...]
-    """Whether four or more sizes show a curvature within two standard errors of none."""
+    looks: tuple[Look, ...]
 
 
 def locate_vertices(budgets: Sequence[Budget], *, window: float) -> Vertices:
     """Locate every budget's minimum from the runs within `window` e-folds of its best one."""
     log_flops = np.array([b.log_flops for b in budgets])
+    past_top = log_flops - log_flops[-1]
     log_loss = _losses_at_the_budget(budgets, log_flops)
     centres = np.array([b.log_n[b.best] for b in budgets])
-    log_curvature, noise = _CURVATURE_PRIOR, 0.005
+    log_curvature, noise = _CURVATURE_PRIOR, _FIRST_NOISE
     for turn in range(_PASSES):
-        expected = curvature_at(log_curvature, log_flops - log_flops[-1])
+        near = [nearby(b.log_n - c, window) for b, c in zip(budgets, centres, strict=True)]
+        believed = beliefs(budgets, log_loss, near, noise)
+        expected = curvature_at(log_curvature, past_top)
         parabolas = [
             fit_parabola(
-                b.log_n,
-                y,
-                centre=c,
-                window=window,
-                curvature=k,
-                curvature_sd=CURVATURE_SCATTER * k,
-                noise=noise,
+                b.log_n, y, w, centre=c, curvature=k, curvature_sd=CURVATURE_SCATTER * k, noise=noise
             )
-            for b, y, c, k in zip(budgets, log_loss, centres, expected, strict=True)
+            for b, y, w, c, k in zip(budgets, log_loss, believed, centres, expected, strict=True)
         ]
-        log_curvature = _shared_curvature(parabolas, log_flops - log_flops[-1], start=log_curvature)
-        noise = _shared_noise(parabolas, noise)
+        log_curvature = _shared_curvature(parabolas, past_top, start=log_curvature)
+        noise = pooled_noise(parabolas, noise)
         if turn == 0:
-            least = 0.2 * curvature_at(log_curvature, log_flops - log_flops[-1])
-            centres = _recentred(
-                budgets, centres, np.array([p.vertex(k)[0] for p, k in zip(parabolas, least, strict=True)])
-            )
+            found = _vertices_of(parabolas, curvature_at(log_curvature, past_top))
+            centres = _recentred(budgets, centres, np.array([v.log_n for v in found]))
     return _guarded(budgets, parabolas, log_flops, log_curvature, noise)
 
 
@@ -85,14 +92,11 @@ def without(vertices: Vertices, left_out: int) -> Vertices:
         v,
         log_flops=np.delete(v.log_flops, i),
         log_n=np.delete(v.log_n, i),
-        log_n_var=np.delete(v.log_n_var, i),
+        log_n_cov=np.delete(np.delete(v.log_n_cov, i, 0), i, 1),
         log_loss=np.delete(v.log_loss, i),
-        log_loss_var=np.delete(v.log_loss_var, i),
+        log_loss_cov=np.delete(np.delete(v.log_loss_cov, i, 0), i, 1),
         unpooled_log_n_var=np.delete(v.unpooled_log_n_var, i),
-        at_edge=(*v.at_edge[:i], *v.at_edge[i + 1 :]),
-        n_runs=(*v.n_runs[:i], *v.n_runs[i + 1 :]),
-        n_outliers=(*v.n_outliers[:i], *v.n_outliers[i + 1 :]),
-        flat=(*v.flat[:i], *v.flat[i + 1 :]),
+        looks=(*v.looks[:i], *v.looks[i + 1 :]),
     )
 
 
@@ -118,17 +122,6 @@ def _recentred(budgets: Sequence[Budget], centres: Floats, vertices: Floats) -> 
     return np.clip(vertices, np.maximum(smallest, centres - 0.6), np.minimum(largest, centres + 0.6))
 
 
-def _shared_noise(parabolas: Sequence[Parabola], noise: float) -> float:
-    """Pool the scatter of the budgets, none of them counting for more than four times the median."""
-    spare = [p for p in parabolas if p.dof > 0]
-    if not spare:
-        return noise
-    dof = np.array([p.dof for p in spare])
-    each = np.array([p.squares / max(p.dof, 0.5) for p in spare])
-    pooled = np.sum(np.minimum(each, 4 * np.median(each)) * dof) + 3 * 0.003**2  # prior: 0.3% on 3 runs
-    return float(np.sqrt(pooled / (dof.sum() + 3)))
-
-
 def _shared_curvature(parabolas: Sequence[Parabola], past_top: Floats, start: Floats) -> Floats:
     """Fit ln curvature by a line in ln C through the curvatures that budgets show on their own.
 
@@ -150,6 +143,10 @@ def _shared_curvature(parabolas: Sequence[Parabola], past_top: Floats, start: Fl
     return line
 
 
+def _vertices_of(parabolas: Sequence[Parabola], expected: Floats) -> list[Vertex]:
+    return [p.vertex(_LEAST_CURVATURE * k) for p, k in zip(parabolas, expected, strict=True)]
+
+
 def _guarded(
     budgets: Sequence[Budget],
     parabolas: Sequence[Parabola],
@@ -158,30 +155,44 @@ def _guarded(
     noise: float,
 ) -> Vertices:
     """Give vertices beyond the sizes trained, or of too few sizes, the variance they deserve."""
-    least = 0.2 * curvature_at(log_curvature, log_flops - log_flops[-1])
-    found = np.array([p.vertex(k) for p, k in zip(parabolas, least, strict=True)])
-    curvature = np.maximum([p.curvature for p in parabolas], least)
-    low, high = np.array([p.low for p in parabolas]), np.array([p.high for p in parabolas])
-    log_n = np.clip(found[:, 0], low - 1.0, high + 1.0)
+    expected = curvature_at(log_curvature, log_flops - log_flops[-1])
+    found = _vertices_of(parabolas, expected)
+    log_n_var, log_loss_var = np.array([(v.log_n_var, v.log_loss_var) for v in found]).T
+    curvature = np.maximum([p.curvature for p in parabolas], _LEAST_CURVATURE * expected)
+    low, high = np.array([(p.low, p.high) for p in parabolas]).T
+    log_n = np.clip([v.log_n for v in found], low - 1.0, high + 1.0)
     beyond = np.maximum(0, np.maximum(low - log_n, log_n - high))
     inside = np.minimum(log_n - low, high - log_n)
     unplaced = np.array([b.n_sizes < 3 for b in budgets], dtype=np.float64)
     edge_sd = 0.25 * np.clip(0.3 - inside, 0, 0.6) / 0.3
+    of_trunks = trunk_correlation(budgets, parabolas, noise) * noise**2
     return Vertices(
         log_flops=log_flops,
         log_n=log_n,
-        log_n_var=np.minimum(found[:, 1], 1.0) + beyond**2 + edge_sd**2 + unplaced,
-        log_loss=_plausible(budgets, found[:, 2]),
-        log_loss_var=np.minimum(found[:, 3], 0.02**2 + curvature**2)
-        + (curvature * beyond**2) ** 2
-        + unplaced * curvature**2,
+        log_n_cov=covariance_of(
+            budgets,
+            [v.of_log_n for v in found],
+            np.minimum(log_n_var, 1.0) + beyond**2 + edge_sd**2 + unplaced,
+            by_runs=log_n_var,
+            shared=of_trunks,
+        ),
+        log_loss=_plausible(budgets, np.array([v.log_loss for v in found])),
+        log_loss_cov=covariance_of(
+            budgets,
+            [v.of_log_loss for v in found],
+            np.minimum(log_loss_var, 0.02**2 + curvature**2)
+            + (curvature * beyond**2) ** 2
+            + unplaced * curvature**2,
+            by_runs=log_loss_var,
+            shared=of_trunks,
+        ),
         log_curvature=log_curvature,
         noise=noise,
         unpooled_log_n_var=np.array([p.own_vertex_var for p in parabolas]),
-        at_edge=tuple(bool(x) for x in inside <= 0),
-        n_runs=tuple(p.n_runs for p in parabolas),
-        n_outliers=tuple(p.n_outliers for p in parabolas),
-        flat=tuple(_is_flat(p) for p in parabolas),
+        looks=tuple(
+            Look(at_edge=bool(i <= 0), n_runs=p.n_runs, n_outliers=p.n_outliers, flat=_is_flat(p))
+            for i, p in zip(inside, parabolas, strict=True)
+        ),
     )
 
 
