@@ -5,17 +5,24 @@ from collections.abc import Sequence
 from flops_fit.components import Estimator, FitForm, SurfaceForm
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
-from flops_fit.fit.competition import fit_rivals
+from flops_fit.fit.choice import chosen_law
+from flops_fit.fit.competition import rivals_of
+from flops_fit.fit.contest import Contest, hold_contest
 from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.determined import check_determined
-from flops_fit.fit.diagnostics import findings_of
+from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Law
+from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points, points_of
+from flops_fit.fit.power_laws import fit_power_laws
 from flops_fit.fit.scaling_law import ScalingLaw
 from flops_fit.fit.surface import SurfaceLaw, fit_surface
 from flops_fit.fit.valley_law import fit_valley_law, has_valley
 from flops_fit.runs import RunRecord
+
+_AUTO = "auto"
+"""The form that chooses; it is not asked to fit, because the contest that it chooses by is held already."""
 
 
 def fit_law(
@@ -40,9 +47,10 @@ def fit_law(
     """
     points = points_of(records)
     check_determined(points)
-    headline = _headline(points, form)
+    contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
+    headline = _headline(points, form, contest)
     second = _second_opinion(points, headline)
-    rivals = fit_rivals(points, (headline, second))
+    rivals = rivals_of(contest, (headline, second))
     return ScalingLaw(
         unit=unit,
         form={"kind": "auto"} if form is None else form.model_dump(mode="json"),
@@ -50,29 +58,32 @@ def fit_law(
         headline=headline,
         second=second,
         rivals=rivals,
-        findings=findings_of(points, headline, second, planned, rivals),
+        power_laws=fit_power_laws(points),
+        findings=findings_of(points, headline, second, planned=planned, rivals=rivals, records=records),
         conventions=conventions_of(points, declared or Conventions(), unit=unit),
     )
 
 
 def fit_best(points: Points) -> Law:
-    """Fit the valley where the runs form IsoFLOP budgets, else the surface E + A/N^alpha + B/D^beta."""
-    return fit_valley_law(points) if has_valley(points) else fit_surface(points, Chinchilla())
+    """Fit the law that `chosen_law` chooses: the valley where the runs form budgets, else surfaces."""
+    return chosen_law(points, hold_contest(points))
 
 
-def _headline(points: Points, form: FitForm | None) -> Law:
+def _headline(points: Points, form: FitForm | None, contest: Contest) -> Law:
+    if form is None or form.kind == _AUTO:
+        return chosen_law(points, contest)
     if isinstance(form, SurfaceForm):
         return fit_surface(points, form)
     if isinstance(form, Estimator):
         law: Law = form.fit(points)
         return law
-    return fit_best(points)
+    raise TypeError(f"{type(form).__name__} is neither a SurfaceForm nor an Estimator")
 
 
 def _second_opinion(points: Points, headline: Law) -> Law | None:
     """Fit the other kind of law; its failure is no failure of the headline."""
     try:
-        if not isinstance(headline, SurfaceLaw):
+        if not isinstance(headline, SurfaceLaw | MixtureLaw):
             return fit_surface(points, Chinchilla())
         return fit_valley_law(points) if has_valley(points) else None
     except FitError:

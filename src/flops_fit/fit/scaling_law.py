@@ -12,19 +12,20 @@ from flops_fit.errors import FitError
 from flops_fit.fit.competition import Rival
 from flops_fit.fit.conventions import Conventions
 from flops_fit.fit.law import Law
+from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
+from flops_fit.fit.power_laws import PowerLaws
 from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 from flops_fit.plugins import registry
 
-_OUR_LAWS: TypeAdapter[ValleyLaw | SurfaceLaw] = TypeAdapter(
-    Annotated[ValleyLaw | SurfaceLaw, Field(discriminator="kind")]
-)
+_Ours = ValleyLaw | SurfaceLaw | MixtureLaw
+_OUR_LAWS: TypeAdapter[_Ours] = TypeAdapter(Annotated[_Ours, Field(discriminator="kind")])
 
 
 def _law_to_json(law: Law | None) -> object:
     """Store our own laws whole; that of a plugin's estimator is left out, and fitted again by `from_json`."""
-    return _OUR_LAWS.dump_python(law, mode="json") if isinstance(law, ValleyLaw | SurfaceLaw) else None
+    return _OUR_LAWS.dump_python(law, mode="json") if isinstance(law, _Ours) else None
 
 
 def _law_from_json(stored: object) -> Law | None:
@@ -45,6 +46,8 @@ class ScalingLaw:
     """The other kind of law, fitted to the same runs; None where they cannot determine it."""
     rivals: tuple[Rival, ...] = ()
     """What every method that competes makes of the runs, headline and second opinion included."""
+    power_laws: PowerLaws | None = None
+    """N*(C), D*(C) and L*(C) as papers print them; None where fewer than three budgets show a minimum."""
     findings: tuple[Finding, ...]
     conventions: Conventions = field(default_factory=Conventions)
     """How the runs count N, C and loss."""

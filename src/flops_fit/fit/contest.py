@@ -1,0 +1,121 @@
+"""The contest: every method on the same runs, judged by what it would have said of the upper ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flops_fit.components import SurfaceForm
+from flops_fit.errors import FitError
+from flops_fit.fit.counting import robust_scale
+from flops_fit.fit.forms import Gadre
+from flops_fit.fit.methods import SURFACES, Fitted, Method, method_of_form, methods_of_budgets
+from flops_fit.fit.points import Points
+from flops_fit.fit.rolling import Entrant, Misses, rolling_misses
+from flops_fit.fit.valley_law import has_valley
+
+_FEWEST_ORIGINS = 2
+_LEAST_MISS = 1e-4
+"""Error of ln loss below which one method is as good as another."""
+_BISQUARE = 4.685
+"""Robust standard deviations at which a residual stops to count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """What came of it, by the method's name."""
+
+    fitted: Mapping[str, Fitted]
+    """Fitted to all runs; only those that could be."""
+    misses: Mapping[str, Misses]
+    surfaces: Mapping[str, SurfaceForm]
+    """Forms of the surfaces that could be fitted."""
+    bics: Mapping[str, float]
+    """Bayesian information criterion of each surface; differences count, not values."""
+    weights: Mapping[str, float]
+    """How much each surface deserves to be believed, of 1 in all."""
+
+
+def hold_contest(points: Points, form: SurfaceForm | None = None) -> Contest:
+    """Fit and backtest every method, and `form` where it is not among them.
+
+    Where there are no budgets, `gadre` takes part too: `chinchilla` with one exponent instead of two.
+    """
+    by_budget = has_valley(points)
+    entered = [*SURFACES, *(() if by_budget else (Gadre(),))]
+    entered += [] if form is None or form.kind in {f.kind for f in entered} else [form]
+    methods = {f.kind: method_of_form(f) for f in entered} | (methods_of_budgets() if by_budget else {})
+    fitted = dict(_fitted(points, methods))
+    surfaces = {f.kind: f for f in entered if f.kind in fitted}
+    # Which runs count is settled once, on all of them; to do so again from every origin takes seconds.
+    rolled = {
+        name: Entrant(method_of_form(_of_all_runs(surfaces[name])), found.without)
+        if name in surfaces
+        else Entrant(methods[name])
+        for name, found in fitted.items()
+    }
+    misses = rolling_misses(points, rolled, by_budget=by_budget)
+    bics = _bics({name: fitted[name] for name in surfaces}, surfaces)
+    return Contest(
+        fitted=fitted, misses=misses, surfaces=surfaces, bics=bics, weights=_weights(misses, bics)
+    )
+
+
+def clearly_better(contest: Contest, challenger: Sequence[str], champion: str, *, times: float) -> bool:
+    """Whether one of `challenger` missed `times` less than the champion at every origin, and so for N*."""
+    ours = contest.misses.get(champion)
+    if ours is None or len(ours.log_loss) <= _FEWEST_ORIGINS:
+        return False
+    theirs = [contest.misses[name] for name in challenger if name in contest.misses]
+    return any(
+        bool(np.all(times * m.log_loss <= ours.log_loss)) and not np.any(times * m.log_n > ours.log_n)
+        for m in theirs
+    )
+
+
+def _of_all_runs(form: SurfaceForm) -> SurfaceForm:
+    return form.model_copy(update={"keep_far_runs_because": "those too far are left out already"})
+
+
+def _fitted(points: Points, methods: Mapping[str, Method]) -> Iterator[tuple[str, Fitted]]:
+    for name, method in methods.items():
+        try:
+            with np.errstate(all="ignore"):
+                yield name, method(points)
+        except (FitError, np.linalg.LinAlgError):  # a method that fails takes no part
+            continue
+
+
+def _bics(fitted: Mapping[str, Fitted], surfaces: Mapping[str, SurfaceForm]) -> dict[str, float]:
+    """Return n ln(RSS/n) + p ln n, residuals counting no more than at the bisquare's edge.
+
+    The edge is that of the surface which scatters least, so that all are judged by the same runs.
+
+    Source: Schwarz 1978, doi:10.1214/aos/1176344136; bounded after Machado 1993, doi:10.1017/S0266466600007775.
+    """
+    left = {name: f.misses for name, f in fitted.items() if f.misses is not None}
+    edge = _BISQUARE * max(1e-9, min((robust_scale(m) for m in left.values()), default=0.0))
+    return {
+        name: len(m) * float(np.log(np.mean(np.clip(m, -edge, edge) ** 2) + 1e-18))
+        + len(surfaces[name].param_names) * float(np.log(len(m)))
+        for name, m in left.items()
+    }
+
+
+def _weights(misses: Mapping[str, Misses], bics: Mapping[str, float]) -> dict[str, float]:
+    """Weigh surfaces by the product of 1/error over the origins, or by exp(-BIC/2) where those are few.
+
+    The product is the likelihood of errors whose size is unknown, one look per origin. On real tables the form
+    is never exactly right, and BIC, which believes that one is, gives all its weight to one that
+    extrapolates badly.
+    """
+    if not bics:
+        return {}
+    errors = np.array([misses[name].log_loss for name in bics])
+    judged = errors.shape[1] >= _FEWEST_ORIGINS and not np.isnan(errors).any(axis=1).all()
+    if judged:
+        log_weights = -np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), _LEAST_MISS)).sum(axis=1)
+    else:
+        log_weights = -np.array(list(bics.values())) / 2
+    weights = np.exp(log_weights - log_weights.max())
+    return dict(zip(bics, (weights / weights.sum()).tolist(), strict=True))
