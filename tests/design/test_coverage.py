@@ -1,7 +1,10 @@
 """What a plan warns about, and what it does not."""
 
+from typing import Literal
+
 import pytest
 
+from flops_fit.components import FitForm
 from flops_fit.design import plan_sweep
 
 
@@ -47,6 +50,13 @@ def test_a_budget_without_runs(codes):
 def test_runs_of_too_few_steps(codes):
     found = codes(design={"min_steps": 20}, training={"batch_size": 20000})
     assert "below 150 steps (the shortest" in found["few-steps"].message
+    assert found["few-steps"].severity == "warning"
+
+
+def test_runs_that_may_not_have_settled_are_mentioned_only(codes):
+    found = codes(design={"min_steps": 150}, training={"batch_size": 2000})
+    assert found["few-steps"].severity == "info"
+    assert "below 1000 steps (the shortest" in found["few-steps"].message
 
 
 def test_whole_steps_that_miss_the_budget(codes):
@@ -56,13 +66,28 @@ def test_whole_steps_that_miss_the_budget(codes):
 
 @pytest.mark.parametrize(
     ("epoch", "code", "severity"),
-    [(3e12, None, None), (1e9, "repeated-data", "warning"), (1e8, "many-epochs", "error")],
+    [
+        (3e12, None, None),
+        (1e9, "repeated-data", "info"),
+        (2e8, "many-epochs", "warning"),
+        (1e7, "many-epochs", "error"),
+    ],
 )
 def test_repeated_data_is_told_and_told_louder_beyond_four_epochs(codes, epoch, code, severity):
     found = codes({"n_units": int(epoch), "n_min": 1e6}, budgets=tuple(1e15 * 1.5**i for i in range(7)))
     repeats = {name: finding for name, finding in found.items() if name in {"repeated-data", "many-epochs"}}
     assert set(repeats) == ({code} if code else set())
     assert all(finding.severity == severity for finding in repeats.values())
+    assert all(finding.value > finding.threshold for finding in repeats.values())
+
+
+def test_a_form_that_knows_of_repetition_may_be_fitted_to_many_epochs(codes):
+    class Repeating(FitForm):
+        kind: Literal["data_constrained"] = "data_constrained"
+
+    budgets = tuple(1e15 * 1.5**i for i in range(7))
+    found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets, fit=Repeating())
+    assert found["many-epochs"].severity == "warning"
 
 
 def test_a_family_whose_rate_is_not_known_to_transfer(codes, monkeypatch, make_spec):

@@ -1,6 +1,7 @@
 """What a reader should know about a grid before it is trained: where it is too thin to carry an answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from flops_fit.components import DataSpec
@@ -15,11 +16,16 @@ MIN_SPAN = 10.0
 """Largest over smallest budget."""
 MIN_STEPS = 150
 """Loss curves of small GPTs still change order before about 150 steps (measured for the u-muP ladder)."""
-MAX_EPOCHS = 4.0
+SETTLED_STEPS = 1000
+"""From here on nothing is said about steps."""
+MAX_EPOCHS, HOPELESS_EPOCHS = 4.0, 16.0
 """Up to about four epochs, repeated data is worth nearly as much as new data.
 
-Source: Muennighoff et al. 2023, arXiv:2305.16264, abstract.
+Source: Muennighoff et al. 2023, arXiv:2305.16264, abstract; around 16 epochs they see returns diminish.
 """
+KNOWS_REPETITION = "data_constrained"
+"""The fit form in which epochs beyond the first count for less."""
+_LESS_REPETITION = "use more data, lower the budgets, or raise design.n_min"
 ON_TARGET = 0.01
 """A run may miss the FLOPs of its budget by this fraction, because steps are whole."""
 
@@ -35,7 +41,7 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
         *_sides(by_budget, spec),
         *_steps(runs),
         *_targets(runs),
-        *_epochs(runs, data),
+        *_epochs(runs, data, spec),
         *_learning_rate(runs, spec),
     )
 
@@ -82,12 +88,12 @@ def _budgets(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
         )
     if len(by_budget) < MIN_BUDGETS:
         problem = f"{len(by_budget)} budgets have runs; exponents need at least {MIN_BUDGETS}."
-        findings.append(_warning("few-budgets", problem, "add budgets"))
+        findings.append(_warning("few-budgets", problem, "add budgets", len(by_budget), MIN_BUDGETS))
     low, high = min(by_budget), max(by_budget)
     if high / low < MIN_SPAN:
         problem = f"The budgets span a factor of {high / low:.3g}; below a decade exponents are loose."
         action = f"reach from {low:.3g} to at least {MIN_SPAN * low:.3g} FLOPs"
-        findings.append(_warning("narrow-span", problem, action))
+        findings.append(_warning("narrow-span", problem, action, high / low, MIN_SPAN))
     return findings
 
 
@@ -98,13 +104,14 @@ def _sizes(by_budget: _ByBudget) -> list[Finding]:
     if distinct < MIN_SIZES:
         problem = f"{distinct} distinct sizes in the sweep; at least {MIN_SIZES} are wanted."
         action = "raise design.sizes_per_budget or design.window, or use a finer ladder"
-        findings.append(_warning("few-sizes", problem, action))
+        findings.append(_warning("few-sizes", problem, action, distinct, MIN_SIZES))
     if thin := [budget for budget, sizes in names.items() if len(sizes) < MIN_SIZES_PER_BUDGET]:
         problem = (
             f"Fewer than {MIN_SIZES_PER_BUDGET} sizes at {_listed(thin)} FLOPs: too few to place a minimum."
         )
         action = "raise design.sizes_per_budget or design.window, or lower training.batch_size"
-        findings.append(_warning("few-sizes-per-budget", problem, action))
+        fewest = min(len(names[budget]) for budget in thin)
+        findings.append(_warning("few-sizes-per-budget", problem, action, fewest, MIN_SIZES_PER_BUDGET))
     return findings
 
 
@@ -125,13 +132,17 @@ def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
 
 
 def _steps(runs: Sequence[PlannedRun]) -> list[Finding]:
-    short = [run.n_steps for run in runs if run.n_steps < MIN_STEPS]
+    short = [run.n_steps for run in runs if run.n_steps < SETTLED_STEPS]
     if not short:
         return []
-    problem = (
-        f"{_count(short)} below {MIN_STEPS} steps (the shortest {min(short)}), where losses rank sizes badly."
-    )
-    return [_warning("few-steps", problem, "lower training.batch_size or raise the budgets")]
+    too_short = [n_steps for n_steps in short if n_steps < MIN_STEPS]
+    action = "lower training.batch_size or raise the budgets"
+    if not too_short:
+        problem = f"{_count(short)} below {SETTLED_STEPS} steps (the shortest {min(short)})."
+        return [replace(_warning("few-steps", problem, action, min(short), SETTLED_STEPS), severity="info")]
+    shown = f"{_count(too_short)} below {MIN_STEPS} steps (the shortest {min(short)})"
+    problem = f"{shown}, where losses rank sizes badly."
+    return [_warning("few-steps", problem, action, min(short), MIN_STEPS)]
 
 
 def _targets(runs: Sequence[PlannedRun]) -> list[Finding]:
@@ -142,30 +153,34 @@ def _targets(runs: Sequence[PlannedRun]) -> list[Finding]:
         f"{_count(missed)} off the FLOPs of their budget by more than {ON_TARGET:.0%}, because steps are "
         f"whole (worst: {max(missed, key=abs):+.1%})."
     )
-    return [
-        _warning("off-target", problem, "raise design.min_steps to 50 or more, or lower training.batch_size")
-    ]
+    action = "raise design.min_steps to 50 or more, or lower training.batch_size"
+    return [_warning("off-target", problem, action, max(map(abs, missed)), ON_TARGET)]
 
 
-def _epochs(runs: Sequence[PlannedRun], data: DataSpec) -> list[Finding]:
+def _epochs(runs: Sequence[PlannedRun], data: DataSpec, spec: SweepSpec) -> list[Finding]:
     epoch = data.n_units
     if epoch is None or not (repeating := [run.n_units for run in runs if run.n_units > epoch]):
         return []
     most = max(repeating) / epoch
     seen = f"{_count(repeating)} beyond one epoch of {epoch:.3g} {data.unit}s, up to {most:.3g} epochs"
-    action = "use more data, lower the budgets, or raise design.n_min"
     if most <= MAX_EPOCHS:
-        return [
-            _warning(
-                "repeated-data", f"{seen}: their losses may lie a little above those on fresh data.", action
-            )
-        ]
+        problem = f"{seen}: their losses may lie a little above those on fresh data."
+        few = _warning("repeated-data", problem, _LESS_REPETITION, most, 1.0)
+        return [replace(few, severity="info")]
     problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
-    return [Finding(code="many-epochs", severity="error", message=problem, action=action)]
+    many = _warning(
+        "many-epochs", problem, f"{_LESS_REPETITION}, or fit `data_constrained`", most, MAX_EPOCHS
+    )
+    hopeless = most > HOPELESS_EPOCHS and spec.fit.kind != KNOWS_REPETITION
+    return [replace(many, severity="error" if hopeless else "warning")]
 
 
-def _warning(code: str, message: str, action: str) -> Finding:
-    return Finding(code=code, severity="warning", message=message, action=action)
+def _warning(
+    code: str, message: str, action: str, value: float | None = None, threshold: float | None = None
+) -> Finding:
+    return Finding(
+        code=code, severity="warning", message=message, action=action, value=value, threshold=threshold
+    )
 
 
 def _count(runs: Sequence[object]) -> str:

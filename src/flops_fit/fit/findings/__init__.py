@@ -1,0 +1,3 @@
+"""What the reader of a fit should know. Each file answers one question about the runs, the answer or both."""
+
+from flops_fit.fit.findings.collect import findings_of as findings_of

@@ -1,0 +1,33 @@
+"""Is the answer sharp, and is it one answer?"""
+
+from collections.abc import Iterator
+
+from flops_fit.design import Finding
+from flops_fit.fit.law import Law
+
+_WIDE = 4.0
+"""Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
+
+
+def about_answer(headline: Law) -> Iterator[Finding]:
+    """Yield what the reader of N* and its exponent must know."""
+    interval = headline.optimum(headline.flops_range[1]).n_params.interval
+    width = interval.high / interval.low
+    if width > _WIDE:
+        yield Finding(
+            code="undetermined-size",
+            severity="error",
+            message=f"N* is known only within a factor {width:.1f} at the largest budget.",
+            action="train more sizes around the minimum of the upper budgets, or more seeds",
+            value=width,
+            threshold=_WIDE,
+        )
+    local, whole = headline.exponent_at_top, headline.exponent_whole_range
+    if whole.value not in local.interval:
+        yield Finding(
+            code="bent-trend",
+            severity="info",
+            message=f"N* grows as C^{local.value:.2f} at the top but C^{whole.value:.2f} over the range.",
+            action="extrapolate with the exponent at the top; quote the other for comparison only",
+            value=whole.value - local.value,
+        )

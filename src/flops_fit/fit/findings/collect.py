@@ -1,0 +1,75 @@
+"""Everything that the reader of a fit should know, the gravest first."""
+
+from collections.abc import Iterator, Sequence
+
+from flops_fit.design import Finding
+from flops_fit.fit.competition import Rival
+from flops_fit.fit.findings.agreement import about_agreement
+from flops_fit.fit.findings.answer import about_answer
+from flops_fit.fit.findings.counting import about_counting
+from flops_fit.fit.findings.estimators import about_estimators
+from flops_fit.fit.findings.forecasts import about_forecasts
+from flops_fit.fit.findings.grid import about_grid
+from flops_fit.fit.findings.identifiability import about_identifiability
+from flops_fit.fit.findings.influence import about_influence
+from flops_fit.fit.findings.minima import about_minima
+from flops_fit.fit.findings.outliers import about_outliers
+from flops_fit.fit.findings.seeds import about_seeds
+from flops_fit.fit.findings.table import about_table
+from flops_fit.fit.law import Law
+from flops_fit.fit.odd_slopes import about_slopes
+from flops_fit.fit.points import Points
+from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.surface_findings import about_surface
+from flops_fit.fit.valley_law import ValleyLaw
+from flops_fit.runs import RunRecord
+
+_GRAVITY = {"error": 0, "warning": 1, "info": 2}
+
+
+def findings_of(
+    points: Points,
+    headline: Law,
+    second: Law | None,
+    *,
+    planned: Sequence[Finding] = (),
+    rivals: Sequence[Rival] = (),
+    records: Sequence[RunRecord] = (),
+) -> tuple[Finding, ...]:
+    """Collect every finding, the gravest first.
+
+    Args:
+        points: The runs.
+        headline: The law that answers.
+        second: The other kind of law.
+        planned: What the plan knew already; the fit's own finding of a code takes its place.
+        rivals: What every method makes of the runs.
+        records: The runs as they came, with what the points leave out.
+    """
+    findings = [
+        *about_table(points, records),
+        *about_counting(points),
+        *about_answer(headline),
+        *about_agreement(headline, second, rivals),
+        *_about_kind(points, headline),
+    ]
+    codes = {finding.code for finding in findings}
+    findings += [finding for finding in planned if finding.code not in codes]
+    return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
+
+
+def _about_kind(points: Points, headline: Law) -> Iterator[Finding]:
+    """Yield what only our own laws let us ask; those of plugins bring no residuals."""
+    if isinstance(headline, ValleyLaw):
+        yield from about_minima(points, headline)
+        yield from about_slopes(headline)
+        yield from about_grid(points, headline)
+    if isinstance(headline, SurfaceLaw):
+        yield from about_surface(headline)
+        yield from about_identifiability(points, headline)
+        yield from about_estimators(points, headline)
+    if isinstance(headline, ValleyLaw | SurfaceLaw):
+        yield from about_outliers(points, headline)
+        yield from about_seeds(points, headline)
+        yield from about_forecasts(points, headline)
+        yield from about_influence(points, headline)

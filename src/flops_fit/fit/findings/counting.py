@@ -1,0 +1,49 @@
+"""Would the answer be another one if sizes or compute were counted in another way?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from flops_fit.design import Finding
+from flops_fit.fit.conventions import ConventionChange, convention_changes
+from flops_fit.fit.points import Points
+
+_LARGE = 0.02
+"""Change of the exponent from which on the convention must be quoted with it."""
+_MANY = 0.2
+"""Share of a model in embeddings and output head from which on small models are counted at large."""
+
+
+def about_counting(points: Points) -> Iterator[Finding]:
+    """Yield at most one finding: how the exponent and N* at the largest budget depend on conventions.
+
+    Source: Pearce and Song 2024, arXiv:2406.12907, and Porian et al. 2024, arXiv:2406.19146, who trace the
+    difference between published exponents to conventions.
+    """
+    changes = convention_changes(points)
+    if not changes:
+        return
+    largest = max((abs(change.exponent_change) for change in changes), default=0.0)
+    share = _largest_share_of_embeddings(points)
+    if largest > _LARGE or share > _MANY:
+        yield Finding(
+            code="counting-matters",
+            severity="warning" if largest > _LARGE else "info",
+            message="; ".join(map(_worded, changes)) + ".",
+            action="name the convention with each number that you quote; compare within one only",
+            value=largest,
+            threshold=_LARGE,
+        )
+
+
+def _largest_share_of_embeddings(points: Points) -> float:
+    shares = 1 - points.n_params_nonembedding / points.n_params
+    known = shares[np.isfinite(shares)]
+    return float(known.max()) if len(known) else 0.0
+
+
+def _worded(change: ConventionChange) -> str:
+    size = np.expm1(change.log_n_change)
+    return (
+        f"With {change.name} the exponent of N* changes by {change.exponent_change:+.3f}, N* by {size:+.1%}"
+    )

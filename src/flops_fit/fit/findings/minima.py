@@ -1,0 +1,107 @@
+"""Does each budget show a minimum, and where the others expect it?"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from flops_fit.design import Finding
+from flops_fit.fit.budgets import budgets_of
+from flops_fit.fit.findings.wording import budgets_named, sizes_named
+from flops_fit.fit.points import Points
+from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
+
+_ROOM = float(np.log(1.2))
+"""e-folds of N by which the outermost sizes must enclose the optimum."""
+_EACH_SIDE = 2
+"""Sizes wanted on either side of it."""
+
+
+def about_minima(points: Points, law: ValleyLaw) -> Iterator[Finding]:
+    """Yield the budgets whose minimum is not where it should be."""
+    yield from _about_sizes(law, _placements(points, law))
+    flat = [m.flops for m in law.minima if m.flat]
+    if flat:
+        yield _about(
+            flat,
+            law.minima,
+            code="flat-budget",
+            message="No curvature can be told from noise",
+            action="train a wider range of sizes, or more seeds",
+            mild=len(flat) == 1,
+        )
+    off_trend = [m.flops for m in law.minima if m.off_trend]
+    if off_trend:
+        yield _about(
+            off_trend,
+            law.minima,
+            code="off-trend",
+            message="The minimum does not fit the trend",
+            action="look at the runs: a diverged or interrupted one may be among them",
+        )
+
+
+class _Placement(NamedTuple):
+    """Where the sizes of a budget lie, as seen from its fitted optimum."""
+
+    flops: float
+    n_params: float
+    """The optimum."""
+    enclosed: bool
+    n_on_thinner_side: int
+
+
+def _placements(points: Points, law: ValleyLaw) -> list[_Placement]:
+    placements = []
+    for minimum, budget in zip(law.minima, budgets_of(points), strict=True):
+        log_n = float(np.mean([m.size_trend.predict(budget.log_flops).mean for m in law.valley.members]))
+        sizes = np.unique(np.round(budget.log_n, 3))
+        enclosed = sizes[0] + _ROOM <= log_n <= sizes[-1] - _ROOM and not minimum.at_edge
+        n_below = int(np.sum(sizes < log_n))
+        thinner = min(n_below, len(sizes) - n_below)
+        placements.append(_Placement(minimum.flops, float(np.exp(log_n)), bool(enclosed), thinner))
+    return placements
+
+
+def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[Finding]:
+    beyond = [p for p in placements if not p.enclosed]
+    if beyond:
+        yield _about(
+            [p.flops for p in beyond],
+            law.minima,
+            code="minimum-at-edge",
+            message="The best size lies at or beyond the last size trained",
+            action=f"train sizes beyond {sizes_named([p.n_params for p in beyond])}",
+        )
+    lopsided = [p for p in placements if p.enclosed and p.n_on_thinner_side < _EACH_SIDE]
+    if lopsided:
+        yield Finding(
+            code="one-sided",
+            severity="warning" if 2 * len(lopsided) > len(placements) else "info",
+            message="On one side of the optimum lies a single size at "
+            f"{budgets_named([p.flops for p in lopsided])}.",
+            action=f"train sizes beyond {sizes_named([p.n_params for p in lopsided])}",
+            value=len(lopsided),
+            threshold=len(placements) / 2,
+        )
+
+
+def _about(
+    doubtful: Sequence[float],
+    minima: Sequence[BudgetMinimum],
+    *,
+    code: str,
+    message: str,
+    action: str,
+    mild: bool = False,
+) -> Finding:
+    """Return one finding about the budgets that share a doubt: grave where they are the majority."""
+    grave = 2 * len(doubtful) > len(minima)
+    return Finding(
+        code=code,
+        severity="error" if grave else "info" if mild else "warning",
+        message=f"{message} at {budgets_named(doubtful)}.",
+        action=action,
+        value=len(doubtful),
+        threshold=len(minima) / 2,
+    )

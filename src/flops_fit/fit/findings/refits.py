@@ -1,0 +1,40 @@
+"""A fitted surface once more, on other weightings of the same runs, all at once."""
+
+import numpy as np
+
+from flops_fit.fit.arrays import Floats
+from flops_fit.fit.points import Points
+from flops_fit.fit.robust import Refined, RobustLoss, huber, refine, tukey
+from flops_fit.fit.surface import SurfaceLaw, laid_over
+
+_ENOUGH_FOR_TUKEY = 20
+_STEPS, _TOLERANCE = 30, 1e-6
+
+
+def loss_of(points: Points, law: SurfaceLaw) -> RobustLoss:
+    """Return how the surface judged residuals."""
+    scale = law.residual_scale
+    return tukey(4.685 * scale) if len(points) >= _ENOUGH_FOR_TUKEY else huber(1.345 * scale)
+
+
+def residuals_of(points: Points, law: SurfaceLaw) -> Floats:
+    """Return what the surface leaves of each run's response, shape (n_runs,)."""
+    surface = laid_over(points, law.form)
+    residuals: Floats = surface.response(points.loss) - surface.fitted(surface.work(law.theta)[None])[0][0]
+    return residuals
+
+
+def refitted(points: Points, law: SurfaceLaw, counts: Floats, loss: RobustLoss | None = None) -> Refined:
+    """Fit the surface again from where it is, runs counting as `counts` say, shape (batch, n_runs)."""
+    surface = laid_over(points, law.form)
+    start = np.repeat(surface.work(law.theta)[None], len(counts), axis=0)
+    response = surface.response(points.loss)
+    loss = loss or loss_of(points, law)
+    return refine(surface, response, start, counts=counts, loss=loss, steps=_STEPS, tolerance=_TOLERANCE)
+
+
+def log_n_at(points: Points, law: SurfaceLaw, work: Floats, flops: float) -> Floats:
+    """Return ln N* of each of a batch of working parameters."""
+    thetas = laid_over(points, law.form).theta(work)
+    best = [law.form.optimum(theta, flops, law.flops_per_unit).n_params for theta in thetas]
+    return np.log(best)

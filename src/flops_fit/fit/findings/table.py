@@ -1,0 +1,127 @@
+"""Is the table what it seems to be?"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from flops_fit.design import Finding
+from flops_fit.fit.points import Points
+from flops_fit.runs import RunRecord
+
+_LEAST_SHARE_OF_6ND = 0.2
+_LARGEST_SCATTER_OF_FLOPS = 0.2
+_MANY_EXCLUDED = 0.1
+_NAMED = 3
+_WHOLE_RUN = 0.98
+"""Share of the planned data that a finished run has seen; off-target runs are within it."""
+_CHECKPOINTS, _EVEN = 5, 0.02
+"""Equal steps of D within one size, and how equal, by which checkpoints are told from a ladder of runs."""
+
+
+def about_table(points: Points, records: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Yield what is odd about the runs before anything is fitted to them."""
+    if points.simulated:
+        yield Finding(
+            code="simulated",
+            severity="warning",
+            message="SIMULATED: losses were drawn from a formula, not trained.",
+            action="use the numbers to rehearse the pipeline only",
+        )
+    if points.excluded:
+        yield _excluded(points)
+    yield from _about_ends(points, records)
+    if points.inferred_budgets and not np.isnan(points.budget).all():
+        yield Finding(
+            code="inferred-budgets",
+            severity="info",
+            message="The table names no budgets; runs of nearly equal compute were taken as one.",
+            action="name them in a column `budget` if that is wrong",
+        )
+    yield from _about_compute(points)
+
+
+def _excluded(points: Points) -> Finding:
+    n_runs = len(points.excluded) + len(points)
+    some = "; ".join(f"{e.run_id} ({e.reason})" for e in points.excluded[:_NAMED])
+    more = f" and {len(points.excluded) - _NAMED} more" if len(points.excluded) > _NAMED else ""
+    share = len(points.excluded) / n_runs
+    return Finding(
+        code="excluded-runs",
+        severity="warning" if share > _MANY_EXCLUDED else "info",
+        message=f"{len(points.excluded)} of {n_runs} runs take no part: {some}{more}.",
+        action="look at why they failed; train them again if they sit near a minimum",
+        value=share,
+        threshold=_MANY_EXCLUDED,
+    )
+
+
+def _about_ends(points: Points, records: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Yield at most one finding: losses that were read before the learning rate had come down."""
+    unfinished = [
+        r.run_id
+        for r in records
+        if r.status == "completed" and r.n_units < _WHOLE_RUN * (r.n_units_planned or 0.0)
+    ]
+    if unfinished:
+        yield Finding(
+            code="unfinished-runs",
+            severity="error",
+            message=f"{len(unfinished)} runs stopped before the data planned for them ({unfinished[0]} among "
+            "them): in the middle of its schedule a loss is higher than that of a run made for so much data.",
+            action="train them to their end, or leave them out of the table",
+            value=len(unfinished),
+            threshold=0,
+        )
+    elif share := _share_of_checkpoints(points):
+        yield Finding(
+            code="learning-curves",
+            severity="warning",
+            message=f"At {share:.0%} of the sizes D goes up in equal steps, like checkpoints of one run. "
+            "Losses read before a learning rate has decayed are too high, and bend the fit.",
+            action="keep the last row of each run, or add a column `trunk` if each row had its own cooldown",
+            value=share,
+            threshold=0.5,
+        )
+
+
+def _share_of_checkpoints(points: Points) -> float:
+    """Return the share of sizes whose D are evenly spaced, 0 unless it is more than half."""
+    by_size: dict[float, list[float]] = defaultdict(list)
+    for n_params, n_units in zip(points.n_params, points.n_units, strict=True):
+        by_size[float(n_params)].append(float(n_units))
+    steps = [np.diff(np.unique(units)) for units in by_size.values()]
+    even = [len(s) >= _CHECKPOINTS and bool(np.ptp(s) < _EVEN * s.mean()) for s in steps]
+    share = float(np.mean(even))
+    own_trunks = len(np.unique(points.trunk)) == len(points)
+    return share if share > 0.5 and own_trunks else 0.0
+
+
+def _about_compute(points: Points) -> Iterator[Finding]:
+    share = float(np.median(points.flops / (6.0 * points.n_params * points.n_units)))
+    if share < _LEAST_SHARE_OF_6ND:
+        yield Finding(
+            code="too-little-compute",
+            severity="warning",
+            message=f"The compute of the runs is {share:.2g} of 6·N·D, less than training them takes.",
+            action="check that the FLOPs are those of the whole run, forward and backward",
+            value=share,
+            threshold=_LEAST_SHARE_OF_6ND,
+        )
+    scatter = points.flops_per_unit.scatter
+    if scatter > _LARGEST_SCATTER_OF_FLOPS:
+        yield Finding(
+            code="mixed-architectures",
+            severity="warning",
+            message="Models of the same size differ in FLOPs per data unit; the answers take a typical one.",
+            action="fit one architecture at a time",
+            value=scatter,
+            threshold=_LARGEST_SCATTER_OF_FLOPS,
+        )
+    if points.counted_6nd:
+        yield Finding(
+            code="compute-is-6nd",
+            severity="info",
+            message="Compute is 6·N·D for every run: neither attention nor embeddings are counted apart.",
+            action="give counted FLOPs in a column `C` if you have them",
+        )

@@ -1,0 +1,23 @@
+"""How budgets and runs are named in a message: a few of them, then how many more."""
+
+from collections.abc import Sequence
+
+_NAMED = 4
+
+
+def budgets_named(budgets: Sequence[float]) -> str:
+    """Name budgets, FLOPs."""
+    names = ", ".join(f"{flops:.3g}" for flops in budgets[:_NAMED])
+    more = len(budgets) - _NAMED
+    return f"{names} and {more} more budgets" if more > 0 else f"{names} FLOPs"
+
+
+def sizes_named(sizes: Sequence[float]) -> str:
+    """Name sizes, as one would ask for them."""
+    return ", ".join(f"N = {n:.3g}" for n in sizes[:_NAMED])
+
+
+def some(names: Sequence[str]) -> str:
+    """List the first few names."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
