@@ -20,12 +20,13 @@ from flops_fit.config import (
     probe,
     write_spec_json,
 )
+from flops_fit.config.form import read_form
 from flops_fit.design import Finding, SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
-from flops_fit.errors import SpecError, StoreError
-from flops_fit.fit import fit_law
+from flops_fit.errors import SpecError, StoreError, TableError
+from flops_fit.fit import FlopConvention, SizeConvention, about_sets, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult, load
-from flops_fit.runs import RunRecord, RunStore, read_table, write_table
+from flops_fit.runs import DataFrame, RunRecord, RunStore, audit_findings, load_table, write_table
 
 if TYPE_CHECKING:
     from flops_fit.components import FitForm, FlopCounter, LossFunction
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["check_spec", "export_runs", "find_optimal", "fit_runs", "load", "plan_sweep", "run_spec"]
 
 SpecSource = str | Path | Mapping[str, Any] | SweepSpec
+RunSource = str | Path | DataFrame | Sequence[RunRecord]
 
 RUNS_FILE, SPEC_FILE, PLOT_FILE = "runs.sqlite", "spec.json", "plots/isoflop.png"
 
@@ -57,7 +59,8 @@ def run_spec(
     with SharedStore(out / RUNS_FILE) as store:
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
         records = store.read(summary.run_ids)
-    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit, planned=plan.findings))
+        findings = (*plan.findings, *audit_findings(store.audits(), records))
+    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit, planned=findings))
     this_job().on_main(lambda: _keep(result, out))
     return result
 
@@ -133,31 +136,52 @@ def plan_sweep(spec: SpecSource, *, overrides: Sequence[str] = ()) -> SweepPlan:
 
 
 def fit_runs(
-    source: str | Path,
+    source: RunSource,
     *,
     columns: Mapping[str, str] | None = None,
-    form: FitForm | None = None,
+    where: Mapping[str, object] | None = None,
+    n_params: SizeConvention = "unknown",
+    flops: FlopConvention = "unknown",
+    loss_unit: str = "unknown",
+    unit: str = "",
+    form: FitForm | Mapping[str, Any] | str | None = None,
     out: str | Path | None = None,
 ) -> ScalingResult:
     """Fit runs that exist already.
 
     Args:
-        source: A sweep directory, finished or not, or a CSV with columns N, D and loss (C, seed and budget
-            are used where they are there).
+        source: A sweep directory, finished or not; a table with columns N, D and loss as CSV, Parquet, JSON
+            lines, a JSON list or a pandas DataFrame (C, seed and budget are used where they are there); or
+            RunRecords.
         columns: Our column names to the table's, e.g. {"N": "params"}.
-        form: What to fit; None chooses.
+        where: Fit only the rows of a table that hold these values, e.g. {"data": "c4"}.
+        n_params: What the table's N counts: "total" or "non-embedding" parameters.
+        flops: What the table's C is: "6ND" or "counted" operations.
+        loss_unit: Of the table's loss, e.g. "nats per token"; never assumed.
+        unit: What one unit of the table's D is, e.g. "token".
+        form: What to fit, as in the field `fit` of a spec; None takes that of the sweep, or chooses.
         out: Directory to keep the law and the plots in.
+
+    Raises:
+        FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
-    path = Path(source)
-    sweep = _read_sweep(path) if path.is_dir() else _Sweep(records=read_table(path, columns=columns))
-    result = ScalingResult(fit_law(sweep.records, form, unit=sweep.unit, planned=sweep.findings))
+    runs = _read_runs(source, columns=columns, where=where)
+    form = runs.form if form is None else form
+    law = fit_imported(
+        runs.records,
+        None if form is None else read_form(form),
+        unit=unit or runs.unit,
+        declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
+        planned=runs.findings,
+    )
+    result = ScalingResult(law)
     if out is not None:
         _keep(result, Path(out))
     return result
 
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
-    """Write the runs of a sweep directory as CSV and return how many there are."""
+    """Write the runs of a sweep directory as CSV, Parquet or JSON lines, by suffix, and return how many."""
     records = _read_sweep(Path(directory)).records
     write_table(records, to)
     return len(records)
@@ -181,30 +205,63 @@ def _keep(result: ScalingResult, out: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
+class _Runs:
     """The runs of a directory or a table, and what is known of them."""
 
     records: tuple[RunRecord, ...]
     unit: str = "unit"
     findings: tuple[Finding, ...] = ()
+    form: Mapping[str, Any] | None = None
+    """The fit form of the spec that the runs were trained for, as its options."""
 
 
-def _read_sweep(directory: Path) -> _Sweep:
+def _read_runs(
+    source: RunSource, *, columns: Mapping[str, str] | None, where: Mapping[str, object] | None
+) -> _Runs:
+    is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
+    if isinstance(source, str | Path | DataFrame) and not is_sweep:
+        table = load_table(source, columns=columns, where=where)
+        return _Runs(records=table.records, findings=about_sets(table.records, table.labels))
+    if columns or where:
+        raise TableError(
+            f"columns and where choose from a table; {source if is_sweep else 'the source'} is none.",
+            fix="leave them out, or write a table first: flops-fit export DIR --to runs.csv",
+            code="not-a-table",
+        )
+    if isinstance(source, str | Path):
+        return _read_sweep(Path(source))
+    given = list(source) if isinstance(source, Sequence) else [None]
+    records = tuple(record for record in given if isinstance(record, RunRecord))
+    if len(records) < len(given):
+        raise TableError(
+            "fit_runs takes a path, a pandas DataFrame or a list of RunRecords; "
+            f"found a {type(source).__name__} of something else.",
+            fix='fit_runs("runs.csv")',
+            code="no-table",
+        )
+    return _Runs(records=records)
+
+
+def _read_sweep(directory: Path) -> _Runs:
     """Return the runs of the plan that a sweep directory holds.
 
     Rows of an earlier, different plan in the same directory are left where they are.
     """
     with RunStore(directory / RUNS_FILE, read_only=True) as store:
-        records = store.read()
+        records, audits = store.read(), store.audits()
     spec_file = directory / SPEC_FILE
     if not spec_file.is_file():
-        return _Sweep(records=records)
+        return _Runs(records=records)
     try:
-        plan = json.loads(spec_file.read_text(encoding="utf-8"))["plan"]
-        return _Sweep(
-            records=tuple(record for record in records if record.plan_id == plan["plan_id"]),
+        written = json.loads(spec_file.read_text(encoding="utf-8"))
+        plan = written["plan"]
+        records = tuple(record for record in records if record.plan_id == plan["plan_id"])
+        planned = tuple(Finding(**finding) for finding in plan["findings"])
+        return _Runs(
+            records=records,
             unit=plan["unit"],
-            findings=tuple(Finding(**finding) for finding in plan["findings"]),
+            findings=(*planned, *audit_findings(audits, records)),
+            form=written["spec"]["fit"],
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StoreError(

@@ -50,10 +50,32 @@ def parser() -> argparse.ArgumentParser:
 
     fit = _command(stages, laws.fit, json_too=True)
     fit.add_argument(
-        "runs", type=Path, metavar="RUNS", help="sweep directory, or CSV with columns N, D, loss"
+        "runs",
+        type=Path,
+        metavar="RUNS",
+        help="sweep directory, or table (.csv, .parquet, .jsonl, .json) with columns N, D, loss",
     )
     fit.add_argument("--out", type=Path, help="keep the law and the plots in this directory")
     fit.add_argument("--columns", metavar="N=..,D=..", help="names of columns, e.g. N=params,D=tokens")
+    fit.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only rows that hold this value; repeat for further columns",
+    )
+    fit.add_argument("--form", metavar="FORM", help="what to fit: a name, or YAML like '{kind: ces}'")
+    fit.add_argument(
+        "--n-is",
+        choices=("total", "non-embedding"),
+        default="unknown",
+        help="parameters that the table's N counts",
+    )
+    fit.add_argument("--c-is", choices=("6ND", "counted"), default="unknown", help="what the table's C is")
+    fit.add_argument(
+        "--loss-unit", default="unknown", metavar="UNIT", help="of the table's loss, e.g. 'nats per token'"
+    )
+    fit.add_argument("--unit", default="", help="what one unit of the table's D is, e.g. token")
 
     predict = _law(_command(stages, laws.predict, json_too=True))
     predict.add_argument("--flops", type=float, nargs="+", required=True, metavar="C", help="budgets, FLOPs")
@@ -69,7 +91,9 @@ def parser() -> argparse.ArgumentParser:
 
     export = _command(stages, sweeps.export)
     export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
-    export.add_argument("--to", type=Path, required=True, metavar="FILE", help="CSV file to write")
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="file to write: .csv, .parquet or .jsonl"
+    )
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,29 @@ from flops_fit.errors import TableError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 
 def fit(args: argparse.Namespace) -> int:
-    """Fit a sweep directory or a CSV of runs."""
+    """Fit runs that exist: a sweep directory, or a table as CSV, Parquet or JSON lines."""
     from flops_fit.api import fit_runs
 
-    return answer(fit_runs(args.runs, columns=_columns(args.columns), out=args.out), args)
+    result = fit_runs(
+        args.runs,
+        columns=_columns(args.columns),
+        where=_where(args.where),
+        n_params=args.n_is,
+        flops=args.c_is,
+        loss_unit=args.loss_unit,
+        unit=args.unit,
+        form=args.form,
+        out=args.out,
+    )
+    if args.out is not None:
+        print(
+            f"law and plots are in {args.out}; next: flops-fit predict {args.out} --flops C", file=sys.stderr
+        )
+    return answer(result, args)
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -62,3 +79,21 @@ def _columns(text: str | None) -> dict[str, str]:
             code="bad-columns",
         )
     return columns
+
+
+def _where(conditions: Sequence[str]) -> dict[str, str]:
+    pairs = [condition.partition("=") for condition in conditions]
+    if bad := [name for name, equals, _ in pairs if not (name and equals)]:
+        raise TableError(
+            f"--where: {', '.join(bad)!r} is not COLUMN=VALUE.",
+            fix="--where data=c4; repeat the option for further columns",
+            code="bad-where",
+        )
+    where = {name.strip(): value for name, _, value in pairs}
+    if len(where) < len(pairs):
+        raise TableError(
+            f"--where names one of {', '.join(where)} twice; no row holds two values in one column.",
+            fix="name each column once",
+            code="bad-where",
+        )
+    return where

@@ -1,8 +1,9 @@
 """Conventions of counting: which ones a table follows, and how much an answer depends on them."""
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from flops_fit.fit.surface import fit_parameters
 UNKNOWN: Literal["unknown"] = "unknown"
 SizeConvention = Literal["total", "non-embedding", "unknown"]
 FlopConvention = Literal["6ND", "counted", "unknown"]
+_NOMINAL = 1.25
+"""Largest ratio of a run's compute to 6·N·D if C names the budget that it was meant for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,36 @@ class ConventionChange:
     """ln N* at the largest budget by it less the present one, both counted as the runs count N now."""
 
 
+def declare(*, n_params: str, flops: str, loss_unit: str) -> Conventions:
+    """Return what somebody says of their table.
+
+    Raises:
+        FitError: a word that is none of those allowed (`bad-convention`).
+    """
+    for name, found, allowed in (
+        ("n_params", n_params, get_args(SizeConvention)),
+        ("flops", flops, get_args(FlopConvention)),
+    ):
+        if found not in allowed:
+            raise FitError(
+                f"{name} is said to be {found!r}; allowed: {', '.join(allowed)}.",
+                fix=f"{name}={(difflib.get_close_matches(found, allowed, n=1) or allowed)[0]!r}",
+                code="bad-convention",
+            )
+    return Conventions(
+        n_params=cast("SizeConvention", n_params),
+        flops=cast("FlopConvention", flops),
+        loss_unit=" ".join(loss_unit.split()) or UNKNOWN,
+    )
+
+
 def conventions_of(points: Points, declared: Conventions, *, unit: str) -> Conventions:
-    """Fill in what nobody declared: our own runs know how they were counted, and 6·N·D can be seen."""
+    """Fill in what nobody declared: our own runs know how they were counted, and 6·N·D can be seen.
+
+    Raises:
+        FitError: the FLOPs are not what they are declared to be (`convention-contradicted`).
+    """
+    _check_flops(points, declared.flops)
     ours = "imported" not in points.origins
     flops: FlopConvention = "6ND" if points.counted_6nd else "counted" if ours else UNKNOWN
     return Conventions(
@@ -51,6 +82,23 @@ def conventions_of(points: Points, declared: Conventions, *, unit: str) -> Conve
         flops=declared.flops if declared.flops != UNKNOWN else flops,
         loss_unit=declared.loss_unit if declared.loss_unit != UNKNOWN or not ours else f"nats per {unit}",
     )
+
+
+def _check_flops(points: Points, declared: FlopConvention) -> None:
+    ratio = points.flops / (6.0 * points.n_params * points.n_units)
+    worst = int(np.argmax(np.abs(np.log(ratio))))
+    if declared == "6ND" and abs(np.log(ratio[worst])) > np.log(_NOMINAL):
+        raise FitError(
+            f"C is declared to be 6·N·D, but it is {ratio[worst]:.3g} times that at {points.run_ids[worst]}.",
+            fix="leave the declaration out, or correct the columns N, D and C",
+            code="convention-contradicted",
+        )
+    if declared == "counted" and points.counted_6nd:
+        raise FitError(
+            "C is declared to be counted, but it is 6·N·D for every run (a table without C is given that).",
+            fix="leave the declaration out, or give counted FLOPs in a column C",
+            code="convention-contradicted",
+        )
 
 
 def convention_changes(points: Points) -> tuple[ConventionChange, ...]:

@@ -46,10 +46,12 @@ def _about_rivals(law: ScalingLaw) -> list[str]:
 
 
 def _about_conventions(conventions: Conventions) -> str:
-    counted = f"N {conventions.n_params}, C {conventions.flops}, unit of L {conventions.loss_unit}."
-    unknown = "unknown" in (conventions.n_params, conventions.flops, conventions.loss_unit)
-    hint = " Declare what you know with --n-is, --c-is and --loss-unit." if unknown else ""
-    return f"Counted as: {counted}{hint}"
+    """Say how N, C and L are counted, and how to declare what nobody did."""
+    n_params, flops, loss_unit = conventions.n_params, conventions.flops, conventions.loss_unit
+    found = {"--n-is": n_params, "--c-is": flops, "--loss-unit": loss_unit}
+    unknown = ", ".join(option for option, said in found.items() if said == "unknown")
+    hint = f" If you know better, say so: {unknown}." if unknown else ""
+    return f"Counted as: N {n_params}, C {flops}, unit of L {loss_unit}.{hint}"
 
 
 def _exponent(estimate: Estimate) -> str:

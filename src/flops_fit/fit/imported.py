@@ -1,0 +1,33 @@
+"""Fit runs that exist: what their losses are is declared or looked for first."""
+
+from collections.abc import Sequence
+
+from flops_fit.components import FitForm
+from flops_fit.design import Finding
+from flops_fit.fit.conventions import Conventions, conventions_of
+from flops_fit.fit.error_rates import about_error_rates, are_error_rates, form_for_error_rates
+from flops_fit.fit.pipeline import fit_law
+from flops_fit.fit.points import points_of
+from flops_fit.fit.scaling_law import ScalingLaw
+from flops_fit.runs import RunRecord
+
+
+def fit_imported(
+    records: Sequence[RunRecord],
+    form: FitForm | None,
+    *,
+    unit: str,
+    declared: Conventions,
+    planned: Sequence[Finding] = (),
+) -> ScalingLaw:
+    """Fit runs as `fit_law` does, and error rates by a form that suits them.
+
+    Raises:
+        FitError: as `fit_law`, or the runs contradict what is declared (`convention-contradicted`).
+    """
+    points = points_of(records)
+    loss_unit = conventions_of(points, declared, unit=unit).loss_unit
+    if are_error_rates(points, loss_unit):
+        form = form_for_error_rates(points, form)
+        planned = (*planned, *about_error_rates(points, form, loss_unit))
+    return fit_law(records, form, unit=unit, declared=declared, planned=planned)
