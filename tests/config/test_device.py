@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flops_fit.config.device import process_state, resolve_precision
-from flops_fit.config.spec import TrainingSpec
+from flops_fit.config.training import TrainingSpec
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -7,7 +7,9 @@ import pytest
 from flops_fit.config import demo_spec, init_text, load_spec, write_initial_spec
 from flops_fit.config.flow import flow
 from flops_fit.config.presets import PRESETS
-from flops_fit.config.spec import MIN_BUDGETS, DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.config.design import DesignSpec
+from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
+from flops_fit.config.training import TrainingSpec
 from flops_fit.config.written import read_value
 from flops_fit.errors import PluginError, SpecError, StoreError
 

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from flops_fit import plugins
 from flops_fit.components import DataSpec, FitForm, ModelFamily
-from flops_fit.config.spec import MIN_BUDGETS, BudgetRange, DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.config.design import DesignSpec
+from flops_fit.config.spec import MIN_BUDGETS, BudgetRange, SweepSpec
+from flops_fit.config.training import TrainingSpec
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
@@ -166,6 +168,12 @@ def test_independent_mistakes_are_all_found_at_once():
         "training.lr": "greater_than",
         "training.cooldown": "schedule-too-long",
     }
+
+
+def test_a_cosine_is_trained_alone():
+    assert codes(training={"schedule": "cosine"}) == {"training.mode": "cosine-in-trunks"}
+    alone = {"schedule": "cosine", "mode": "alone"}
+    assert SweepSpec.model_validate({**MINIMAL, "training": alone}).training.schedule == "cosine"
 
 
 # ---- budgets as a range

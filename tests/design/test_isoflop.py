@@ -104,6 +104,45 @@ def test_whatever_changes_a_loss_changes_every_id(change, make_spec, make_probe)
     assert old.plan_id != new.plan_id
 
 
+def test_runs_of_one_size_and_seed_share_a_trunk_and_its_warmup(make_spec, make_probe):
+    plan = plan_sweep(make_spec(seeds=(0, 1)), make_probe())
+    assert sum(map(len, plan.trunks)) == len(plan.runs)
+    assert len(plan.trunks) == len({(run.size.name, run.seed) for run in plan.runs})
+    for trunk in plan.trunks:
+        assert len({(run.trunk, run.size.name, run.seed, run.warmup_steps) for run in trunk}) == 1
+        assert [run.n_steps for run in trunk] == sorted(run.n_steps for run in trunk)
+        assert trunk[0].warmup_steps <= max(10, round(0.1 * trunk[0].n_steps))
+
+
+def test_the_warmup_does_not_depend_on_how_many_sizes_a_budget_takes(make_spec, make_probe):
+    """Buying more sizes later must not make the runs that exist worthless."""
+    few, all_of_them = (plan_sweep(make_spec(design={"sizes_per_budget": n}), make_probe()) for n in (4, 99))
+    assert {run.run_id for run in few.runs} < {run.run_id for run in all_of_them.runs}
+
+
+def test_training_alone_changes_no_id(make_spec, make_probe):
+    together = plan_sweep(make_spec(), make_probe())
+    alone = plan_sweep(make_spec(training={"mode": "alone"}), make_probe())
+    assert alone.runs == together.runs
+    assert {len(trunk) for trunk in alone.trunks} == {1}
+    assert alone.flops_executed == pytest.approx(alone.flops) == pytest.approx(together.flops)
+
+
+def test_runs_under_a_cosine_share_nothing(make_spec, make_probe):
+    plan = plan_sweep(make_spec(training={"schedule": "cosine", "mode": "alone"}), make_probe())
+    assert {run.trunk for run in plan.runs} == {""}
+    assert all(run.warmup_steps == round(0.1 * run.n_steps) for run in plan.runs)
+
+
+def test_executed_flops_of_a_known_trunk(make_spec, make_probe):
+    """Budgets C and 2C, a cooldown of 20%: 1 + 2 - 0.8 = 2.2 C instead of 3 C."""
+    spec = make_spec(budgets=(1e15, 2e15), design={"units_per_param": 1e15 / 6 / 1e12, "window": 1.5})
+    plan = plan_sweep(spec, make_probe(n_min=1e6, ratio=10))
+    assert len(plan.runs) == 2
+    assert plan.flops == pytest.approx(3e15, rel=1e-3)
+    assert plan.flops_executed == pytest.approx(2.2e15, rel=1e-3)
+
+
 def test_the_precision_of_the_machine_changes_every_id(make_spec, make_probe):
     """A directory that is resumed on a GPU after a CPU must not mix bf16 with fp32 rows."""
     on_cpu, on_gpu = (plan_sweep(make_spec(), make_probe(precision=p)) for p in ("fp32", "bf16"))

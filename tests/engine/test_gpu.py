@@ -14,7 +14,8 @@ import torch
 
 from flops_fit.engine import run_sweep
 from flops_fit.engine.executors import count_workers
-from flops_fit.engine.loop import set_up, take_steps, train_run
+from flops_fit.engine.loop import set_up, take_steps
+from flops_fit.engine.trunk import train_run
 
 pytestmark = [
     pytest.mark.gpu,
@@ -25,7 +26,7 @@ ON_CPU = """
 import json, pickle, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from flops_fit.engine.loop import train_run
+from flops_fit.engine.trunk import train_run
 run, spec = pickle.loads(Path(sys.argv[2]).read_bytes())
 print(json.dumps(train_run(run, spec).loss))
 """

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from flops_fit.engine.loop import evaluate, set_up, take_steps, train_run
+from flops_fit.engine.loop import evaluate, set_up, take_steps
 from flops_fit.engine.reproducible import reproducible
+from flops_fit.engine.trunk import train_run
 from flops_fit.errors import DataError
 
 
@@ -145,7 +146,7 @@ def test_clipping_bounds_the_gradient_that_the_optimiser_sees(run, make_spec):
 
 def test_weight_decay_shrinks_by_the_stated_fraction_at_the_peak_rate(run, make_spec):
     spec = make_spec(training={"batch_size": 16, "workers": 1, "weight_decay": 0.01, "warmup": 0})
-    trainee = set_up(run, spec)
+    trainee = set_up(replace(run, warmup_steps=0), spec)
     for parameter in trainee.module.parameters():
         parameter.register_hook(torch.zeros_like)
     before = trainee.module.hidden.weight.detach().clone()

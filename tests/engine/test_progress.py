@@ -7,7 +7,7 @@ import pytest
 
 from flops_fit.engine import Progress, console_reporter
 from flops_fit.engine.console import progress_line
-from flops_fit.engine.progress import Tally, predicted_cost
+from flops_fit.engine.progress import Tally, predicted_cost, shares_of
 from flops_fit.runs import RunRecord
 
 DONE = RunRecord(
@@ -45,17 +45,39 @@ class Terminal(io.StringIO):
 def test_eta_uses_the_measured_seconds_of_each_size_and_the_mean_pace_elsewhere(make_spec, plan_of):
     """First only one run of w2 has been timed; then w16 turns out to be slow."""
     plan = plan_of(make_spec(seeds=(0, 1)))
+    shares = shares_of(plan.trunks)
     first = {run.size.name: run for run in plan.runs if run.seed == 0 and run.budget == plan.runs[0].budget}
     seen = []
-    tally = Tally(plan.runs, [], workers=1, report=seen.append)
+    tally = Tally(shares, [], workers=1, report=seen.append)
     small, large = first["w2"], first["w16"]
     tally.add(replace(DONE, run_id=small.run_id, size="w2", wall_s=1.0))
-    per_cost = 1.0 / predicted_cost(small)
-    left = [run for run in plan.runs if run.run_id != small.run_id]
-    assert seen[-1].eta_s == pytest.approx(sum(predicted_cost(run) * per_cost for run in left))
+    per_cost = 1.0 / shares[small.run_id].cost
+    left = [share for share in shares.values() if share.run is not small]
+    assert seen[-1].eta_s == pytest.approx(sum(share.cost * per_cost for share in left))
     before = seen[-1].eta_s
     tally.add(replace(DONE, run_id=large.run_id, size="w16", wall_s=100.0))
     assert seen[-1].eta_s > 10 * before
+
+
+def test_a_sweep_lasts_no_shorter_than_its_longest_trunk(make_spec, plan_of):
+    plan = plan_of(make_spec())
+    shares, seen = shares_of(plan.trunks), []
+    tally = Tally(shares, [], workers=99, report=seen.append)
+    first = plan.trunks[0][0]
+    tally.add(replace(DONE, run_id=first.run_id, size=first.size.name, wall_s=1.0))
+    left = max(predicted_cost(trunk) for trunk in plan.trunks) - shares[first.run_id].cost
+    assert predicted_cost(plan.trunks[0]) == max(map(predicted_cost, plan.trunks))
+    assert seen[-1].eta_s == pytest.approx(left / shares[first.run_id].cost)
+    assert seen[-1].running == len(plan.trunks)
+
+
+def test_flops_of_shared_steps_are_counted_once(make_spec, plan_of):
+    plan = plan_of(make_spec())
+    seen = []
+    with Tally(shares_of(plan.trunks), [], workers=1, report=seen.append):
+        pass
+    assert seen[0].flops_total == pytest.approx(plan.flops_executed)
+    assert plan.flops_executed < 0.95 * plan.flops
 
 
 def test_a_line_says_what_a_person_wants_to_know():

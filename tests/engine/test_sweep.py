@@ -6,7 +6,9 @@ import pytest
 
 from flops_fit.engine import run_sweep
 from flops_fit.engine.progress import predicted_cost
+from flops_fit.engine.trunk import train_run
 from flops_fit.errors import TrainingError
+from flops_fit.runs import RunStore, audit_findings
 
 
 def losses(store):
@@ -20,7 +22,8 @@ def test_every_planned_run_becomes_a_completed_row(make_spec, plan_of, store):
     assert summary.trained == summary.planned == len(plan.runs) == 10
     assert {record.run_id for record in store.read()} == set(summary.run_ids)
     assert all(record.status == "completed" and record.plan_id == plan.plan_id for record in store.read())
-    assert summary.flops == pytest.approx(plan.flops)
+    assert summary.flops == pytest.approx(plan.flops_executed)
+    assert sum(record.flops for record in store.read()) == pytest.approx(plan.flops)
 
 
 def test_a_second_start_trains_nothing_and_changes_nothing(make_spec, plan_of, store):
@@ -31,6 +34,76 @@ def test_a_second_start_trains_nothing_and_changes_nothing(make_spec, plan_of, s
     summary = run_sweep(plan, spec, store)
     assert (summary.trained, summary.skipped) == (0, 10)
     assert store.read() == before
+
+
+def test_shared_steps_are_executed_once_and_rows_know_their_trunk(make_spec, plan_of, store):
+    spec = make_spec()
+    plan = plan_of(spec)
+    run_sweep(plan, spec, store)
+    rows = {row.run_id: row for row in store.read()}
+    (shared, *_) = [trunk for trunk in plan.trunks if len(trunk) > 1]
+    short, long = (rows[run.run_id] for run in shared)
+    assert short.trunk == long.trunk == shared[0].trunk
+    assert short.flops_executed == short.flops
+    assert long.flops_executed == pytest.approx(long.flops - shared[0].flops_per_step * shared[0].branch_step)
+
+
+def test_trained_alone_rows_are_the_same_but_for_their_price(make_spec, plan_of, store, tmp_path):
+    together, alone = make_spec(), make_spec(training={"batch_size": 16, "workers": 1, "mode": "alone"})
+    run_sweep(plan_of(together), together, store)
+    with RunStore(tmp_path / "alone.sqlite") as other:
+        run_sweep(plan_of(alone), alone, other)
+        assert other.audits() == ()
+        assert losses(other) == losses(store)
+        assert all(row.flops_executed == row.flops for row in other.read())
+
+
+def test_a_cosine_sweep_runs_alone(make_spec, plan_of, store):
+    training = {"batch_size": 16, "workers": 1, "mode": "alone", "schedule": "cosine"}
+    spec = make_spec(training=training)
+    assert run_sweep(plan_of(spec), spec, store).trained == 10
+    assert {row.trunk for row in store.read()} == {""}
+
+
+def test_a_larger_budget_keeps_finished_rows_and_trains_what_is_missing(make_spec, plan_of, store):
+    run_sweep(plan_of(make_spec()), make_spec(), store)
+    before = {row.run_id: row for row in store.read()}
+    spec = make_spec(budgets=(1e6, 2e6, 3e6))
+    plan = plan_of(spec)
+    summary = run_sweep(plan, spec, store)
+    assert summary.skipped == 10
+    kept = [row for row in store.read() if row.run_id in before]
+    assert [replace(row, plan_id="") for row in kept] == [replace(row, plan_id="") for row in before.values()]
+    (new, *_) = [trunk[-1] for trunk in plan.trunks if len(trunk) > 1 and trunk[-1].budget == 3e6]
+    assert losses(store)[new.run_id] == train_run(new, spec).loss
+
+
+def test_one_run_is_audited_alone_and_equal_to_the_last_bit(make_spec, plan_of, store):
+    spec = make_spec()
+    plan = plan_of(spec)
+    run_sweep(plan, spec, store)
+    (audit,) = store.audits()
+    assert audit.run_id == plan.audited[0].run_id
+    assert audit.loss == losses(store)[audit.run_id]
+    run_sweep(plan, spec, store)
+    assert store.audits() == (audit,)
+
+
+def test_an_audit_finds_what_a_model_keeps_outside_of_its_tensors(
+    make_spec, plan_of, parts, store, monkeypatch
+):
+    """A plain number counts forward passes; the run alone ends before it is too high."""
+    spec = make_spec()
+    plan, forward = plan_of(spec), parts.Net.forward
+
+    def tiring(net, batch):
+        net.n_seen = getattr(net, "n_seen", 0) + 1
+        return forward(net, batch) * (net.n_seen <= plan.audited[0].n_steps + 3)
+
+    monkeypatch.setattr(parts.Net, "forward", tiring)
+    run_sweep(plan, spec, store)
+    (finding,) = audit_findings(store.audits(), store.read())
+    assert (finding.code, finding.severity) == ("audit-failed", "error")
 
 
 def test_an_added_seed_trains_only_what_is_new(make_spec, plan_of, store):
@@ -54,12 +127,13 @@ def test_a_changed_plan_never_reuses_rows(make_spec, plan_of, change):
     assert not {run.run_id for run in old.runs} & {run.run_id for run in new.runs}
 
 
-def test_longest_runs_come_first(make_spec, plan_of, store):
+def test_the_longest_trunk_comes_first_and_its_shortest_run(make_spec, plan_of, store):
     spec, seen = make_spec(), []
     plan = plan_of(spec)
     run_sweep(plan, spec, store, report=lambda progress: seen.append(progress.last))
     order = list(dict.fromkeys(record.run_id for record in seen if record))
-    assert order == [run.run_id for run in sorted(plan.runs, key=predicted_cost, reverse=True)]
+    longest_first = sorted(plan.trunks, key=predicted_cost, reverse=True)
+    assert order == [run.run_id for trunk in longest_first for run in trunk]
 
 
 def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(make_spec, plan_of, parts, store, tmp_path):

@@ -25,9 +25,10 @@ from flops_fit.design import SweepPlan, plan_sweep
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine import SharedStore, job, one_voice, run_sweep, this_job
 from flops_fit.engine.executors import count_workers
-from flops_fit.engine.loop import evaluate, set_up, take_steps, train_run
+from flops_fit.engine.loop import evaluate, set_up, take_steps
 from flops_fit.engine.parallel import Team
 from flops_fit.engine.reproducible import reproducible
+from flops_fit.engine.trunk import train_run
 from flops_fit.errors import FlopsFitError
 
 N_STEPS = 100
@@ -152,11 +153,14 @@ def a_run(spec: SweepSpec, n_steps: int = N_STEPS) -> PlannedRun:
     n_units = n_steps * spec.training.batch_size * data.units_per_sample
     return PlannedRun(
         run_id="a-run",
+        trunk="a-trunk",
         budget=6.0 * size.n_params * n_units,
         size=size,
         seed=0,
         batch_size=spec.training.batch_size,
         n_steps=n_steps,
+        warmup_steps=n_steps // 10,
+        cooldown_steps=n_steps // 5,
         n_units=n_units,
         flops_per_unit=6.0 * size.n_params,
         lr=spec.training.lr or spec.model.default_lr,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flops_fit.errors import StoreError
-from flops_fit.runs import RunRecord, RunStore
+from flops_fit.runs import Audit, RunRecord, RunStore
 
 DONE = RunRecord(
     run_id="a1",
@@ -202,6 +202,50 @@ def test_a_newer_schema_is_refused(store, path):
     store._connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match=r"newer flops-fit: schema 99.*\n  fix: upgrade"):
         RunStore(path)
+
+
+SCHEMA_1 = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, budget REAL, size TEXT NOT NULL, seed INTEGER NOT NULL, n_params REAL NOT NULL,
+    n_params_nonembedding REAL, n_units REAL NOT NULL, flops REAL NOT NULL, flops_6nd REAL NOT NULL,
+    loss REAL,
+    status TEXT NOT NULL CHECK (status IN ('completed', 'diverged', 'failed')), reason TEXT NOT NULL,
+    wall_s REAL, origin TEXT NOT NULL CHECK (origin IN ('trained', 'simulated', 'imported')),
+    n_units_planned REAL, n_steps INTEGER, batch_size INTEGER, lr REAL, precision TEXT NOT NULL,
+    plan_id TEXT NOT NULL
+);
+INSERT INTO runs VALUES ('a1', 1e9, 'd16', 0, 15000.0, NULL, 1e6, 1.001e9, 9.8e8, 2.25, 'completed', '', 3.5,
+    'trained', 1e6, 500, 32, 1e-3, 'fp32', 'p');
+PRAGMA user_version = 1;
+"""
+"""A file as the first release wrote it."""
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.sqlite")
+    connection.executescript(SCHEMA_1)
+    connection.close()
+    return tmp_path / "old.sqlite"
+
+
+def test_a_file_of_the_first_release_is_read_as_it_is(old_file):
+    content = old_file.read_bytes()
+    with RunStore(old_file, read_only=True) as store:
+        (row,) = store.read()
+        assert store.audits() == ()
+    assert (row.loss, row.trunk, row.flops_executed) == (2.25, "", None)
+    assert old_file.read_bytes() == content
+
+
+def test_a_file_of_the_first_release_is_brought_up_to_date_and_written(old_file):
+    audit = Audit(run_id="a1", loss=2.25, status="completed", flops=1e9, wall_s=3.5)
+    for _ in range(2):  # the second time nothing is left to do
+        with RunStore(old_file) as store:
+            store.add(replace(DONE, run_id="a2", trunk="t", flops_executed=1.0))
+            store.add_audit(audit)
+            assert [(row.run_id, row.trunk) for row in store.read()] == [("a1", ""), ("a2", "t")]
+            assert store.audits() == (audit,)
 
 
 def test_a_damaged_file_is_told_from_an_empty_one(store, path):

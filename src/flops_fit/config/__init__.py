@@ -1,6 +1,7 @@
 """Stage 1. A file, a mapping or Python objects come in, a checked SweepSpec and its Probe go out."""
 
 from flops_fit.config.adapters import adapt as adapt
+from flops_fit.config.design import DesignSpec as DesignSpec
 from flops_fit.config.load import load_spec as load_spec
 from flops_fit.config.presets import demo_spec as demo_spec
 from flops_fit.config.presets import init_text as init_text
@@ -11,6 +12,5 @@ from flops_fit.config.probe import probe as probe
 from flops_fit.config.provenance import canonical_json as canonical_json
 from flops_fit.config.provenance import component_identity as component_identity
 from flops_fit.config.provenance import write_spec_json as write_spec_json
-from flops_fit.config.spec import DesignSpec as DesignSpec
 from flops_fit.config.spec import SweepSpec as SweepSpec
-from flops_fit.config.spec import TrainingSpec as TrainingSpec
+from flops_fit.config.training import TrainingSpec as TrainingSpec

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction
+from flops_fit.config.design import DesignSpec
 from flops_fit.config.load import load_spec
 from flops_fit.config.python_data import PythonData
 from flops_fit.config.python_loss import PythonLoss
 from flops_fit.config.python_model import PythonModel, name_of, no_num_params
-from flops_fit.config.spec import DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.config.spec import SweepSpec
+from flops_fit.config.training import TrainingSpec
 from flops_fit.errors import DataError, PluginError, SpecError
 from flops_fit.plugins.registry import nearest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from flops_fit.config.spec import TrainingSpec
+from flops_fit.config.training import TrainingSpec
 
 if TYPE_CHECKING:
     from accelerate import PartialState

@@ -12,10 +12,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flops_fit.components import Component
+from flops_fit.config.design import DesignSpec
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.load import load_spec
-from flops_fit.config.spec import BudgetRange, DesignSpec, SweepSpec, TrainingSpec
+from flops_fit.config.spec import BudgetRange, SweepSpec
+from flops_fit.config.training import TrainingSpec
 from flops_fit.errors import StoreError
 from flops_fit.plugins import registry
 

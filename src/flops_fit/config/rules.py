@@ -1,6 +1,10 @@
-"""How a validator says no: what was found, what is allowed, the fix and a code."""
+"""What the parts of a spec share: they are frozen and closed, and how a validator says no."""
 
+from pydantic import ConfigDict
 from pydantic_core import PydanticCustomError
+
+CLOSED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""Configuration of a part of the spec: nothing edits it, and an unknown key is an error."""
 
 
 def broken_rule(problem: str, *, fix: str, code: str) -> PydanticCustomError:

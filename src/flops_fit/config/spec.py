@@ -4,102 +4,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction, ModelFamily
+from flops_fit.config.design import DesignSpec
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
-from flops_fit.config.rules import broken_rule
+from flops_fit.config.rules import CLOSED, broken_rule
+from flops_fit.config.training import TrainingSpec
 
 MIN_BUDGETS = 7
 """Fewer budgets leave the exponents to chance (docs/explanation/decisions/0002-thin-sweeps.md)."""
-
-CLOSED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class DesignSpec(BaseModel):
-    """Which sizes each budget trains, around a prior guess of the compute-optimal size."""
-
-    model_config = CLOSED
-
-    sizes_per_budget: int = Field(default=10, ge=3)
-    """Rungs of the ladder trained at each budget."""
-    units_per_param: float = Field(default=20.0, gt=0)
-    """Prior guess of D/N at the optimum; the centre of the sizes of a budget."""
-    window: float = Field(default=8.0, gt=1)
-    """Sizes reach from the prior optimum divided by this to the prior optimum times this."""
-    n_min: float | None = Field(default=None, gt=0)
-    """Smallest model to train, in parameters; by default the window decides."""
-    n_max: float | None = Field(default=None, gt=0)
-    """Largest model to train, in parameters; by default the window decides."""
-    min_steps: int = Field(default=150, ge=1)
-    """Cells with fewer optimiser steps than this are left out of the grid."""
-
-    @field_validator("n_max")
-    @classmethod
-    def _some_size_lies_between(cls, n_max: float | None, info: ValidationInfo) -> float | None:
-        n_min = info.data.get("n_min")
-        if n_min is not None and n_max is not None and n_max <= n_min:
-            raise broken_rule(
-                f"n_max = {flow(n_max)} is not above n_min = {flow(n_min)}, which leaves no size to train",
-                fix=f"write `n_max: {flow(10 * n_min)}` or more, or leave one of the two out",
-                code="empty-size-range",
-            )
-        return n_max
-
-
-class TrainingSpec(BaseModel):
-    """How every run of the sweep is trained."""
-
-    model_config = CLOSED
-
-    lr: float | None = Field(default=None, gt=0)
-    """Peak learning rate; by default the model family's own, which must suit every size."""
-    batch_size: int = Field(default=32, ge=1)
-    """Rows of one global batch."""
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Fraction of the steps spent on linear warm-up."""
-    cooldown: float = Field(default=0.2, ge=0, le=1, validate_default=True)
-    """Fraction of the steps spent on linear cooldown to zero."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    """AdamW's averaging constants."""
-    eps: float = Field(default=1e-12, gt=0)
-    """AdamW's eps; u-muP needs it far below the smallest gradient."""
-    weight_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Fraction by which one step at the peak rate shrinks each weight, independent of the learning rate."""
-    grad_clip: float | None = Field(default=None, gt=0)
-    """Largest global gradient norm; off by default, because it would bind at some sizes and not at others."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Autocast precision; auto is bf16 on a GPU that has it and fp32 elsewhere."""
-    eval_batch_size: int = Field(default=128, ge=1)
-    """Rows of one evaluation batch; does not change the loss, only speed and memory."""
-    workers: int | None = Field(default=None, ge=1)
-    """Processes that train runs side by side; by default one per core on a CPU and one on a GPU."""
-
-    @field_validator("cooldown")
-    @classmethod
-    def _schedule_fits_into_a_run(cls, cooldown: float, info: ValidationInfo) -> float:
-        warmup = info.data.get("warmup", 0.0)
-        if warmup + cooldown > 1:
-            raise broken_rule(
-                f"warmup = {warmup:g} and cooldown = {cooldown:g} take more than the whole run",
-                fix=f"write `cooldown: {1 - warmup:g}` or less",
-                code="schedule-too-long",
-            )
-        return cooldown
-
-    @field_validator("betas")
-    @classmethod
-    def _betas_average(cls, betas: tuple[float, float]) -> tuple[float, float]:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise broken_rule(
-                f"{betas[0]:g} and {betas[1]:g} are not both at least 0 and below 1",
-                fix="write `betas: [0.9, 0.99]`",
-                code="bad-betas",
-            )
-        return betas
 
 
 class BudgetRange(BaseModel):

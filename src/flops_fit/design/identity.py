@@ -8,10 +8,10 @@ from flops_fit.config.provenance import component_identity
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
 
-SPEED_ONLY = {"workers", "eval_batch_size"}
+SPEED_ONLY = {"workers", "eval_batch_size", "mode", "audit"}
 """Training settings that change how fast a run is, not what comes out of it."""
 
-RESOLVED = {"lr", "precision"}
+RESOLVED = {"lr", "precision", "warmup", "cooldown"}
 """Training settings that the run states as they are applied, defaults filled in."""
 
 
@@ -23,6 +23,15 @@ def content_hash(content: Any) -> str:
 
 def run_identity(run: PlannedRun, spec: SweepSpec) -> dict[str, Any]:
     """Return everything that determines the outcome of `run`, as a JSON value."""
+    return trunk_identity(run, spec) | {
+        "budget": run.budget,
+        "n_steps": run.n_steps,
+        "cooldown_steps": run.cooldown_steps,
+    }
+
+
+def trunk_identity(run: PlannedRun, spec: SweepSpec) -> dict[str, Any]:
+    """Return everything that determines the steps of `run` before its cooldown, as a JSON value."""
     return {
         "model": component_identity(spec.model),
         "data": component_identity(spec.data),
@@ -30,10 +39,9 @@ def run_identity(run: PlannedRun, spec: SweepSpec) -> dict[str, Any]:
         "flops": component_identity(spec.flops),
         "training": spec.training.model_dump(mode="json", exclude=SPEED_ONLY | RESOLVED),
         "size": {"name": run.size.name, "n_params": run.size.n_params, "options": dict(run.size.options)},
-        "budget": run.budget,
         "seed": run.seed,
         "batch_size": run.batch_size,
-        "n_steps": run.n_steps,
+        "warmup_steps": run.warmup_steps,
         "flops_per_unit": run.flops_per_unit,
         "lr": run.lr,
         "precision": run.precision,

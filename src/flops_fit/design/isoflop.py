@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from flops_fit.config.device import Precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
+from flops_fit.design.audit import audited_runs
 from flops_fit.design.coverage import cells_left_out, check_coverage, probe_caveats
 from flops_fit.design.grid import PlannedRun, SweepPlan
-from flops_fit.design.identity import content_hash, run_identity
+from flops_fit.design.identity import content_hash, run_identity, trunk_identity
+from flops_fit.design.phases import phases_of
 from flops_fit.errors import SpecError
 
 
@@ -24,8 +26,12 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         SpecError: `empty-plan`, no cell of the grid can be trained.
     """
     grid = [_lay_out(budget, spec, probe) for budget in spec.budgets]
+    shortest = {cell.rung.size.name: cell.n_steps for row in reversed(grid) for cell in row.long_enough}
     runs = tuple(
-        run for row in grid for cell in row.chosen for run in _runs(cell, row.budget, spec, probe.precision)
+        run
+        for row in grid
+        for cell in row.chosen
+        for run in _runs(cell, row.budget, shortest[cell.rung.size.name], spec, probe.precision)
     )
     if not runs:
         raise _nothing_to_train(spec, grid)
@@ -35,6 +41,8 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
     return SweepPlan(
         plan_id=content_hash([run.run_id for run in runs]),
         runs=runs,
+        share_steps=spec.training.mode == "trunks",
+        audited=audited_runs(runs, spec.training),
         data=probe.data,
         findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_caveats(probe.caveats)),
     )
@@ -54,9 +62,11 @@ class _Row:
     """The cells of one budget."""
 
     budget: float
+    long_enough: Sequence[_Cell]
+    """Cells within the window that take at least `min_steps` steps."""
     chosen: Sequence[_Cell]
     too_short: Sequence[_Cell]
-    """Cells within the window that take fewer than `min_steps` steps."""
+    """The other cells within the window."""
 
 
 def _lay_out(budget: float, spec: SweepSpec, probe: Probe) -> _Row:
@@ -74,6 +84,7 @@ def _lay_out(budget: float, spec: SweepSpec, probe: Probe) -> _Row:
     long_enough = [cell for cell in cells if cell.n_steps >= spec.design.min_steps]
     return _Row(
         budget=budget,
+        long_enough=long_enough,
         chosen=_spread(long_enough, spec.design.sizes_per_budget),
         too_short=[cell for cell in cells if cell.n_steps < spec.design.min_steps],
     )
@@ -100,22 +111,39 @@ def _log_n(cell: _Cell) -> float:
     return math.log(cell.rung.size.n_params)
 
 
-def _runs(cell: _Cell, budget: float, spec: SweepSpec, precision: Precision) -> list[PlannedRun]:
-    """Return one run per seed, each named by the hash of what determines it."""
+def _runs(
+    cell: _Cell, budget: float, shortest: int, spec: SweepSpec, precision: Precision
+) -> list[PlannedRun]:
+    """Return one run per seed, named by hashes of what determines it.
+
+    `shortest` are the steps of the shortest run that this size may have.
+    """
+    warmup_steps, cooldown_steps = phases_of(cell.n_steps, shortest, spec.training)
     draft = PlannedRun(
         run_id="",
+        trunk="",
         budget=budget,
         size=cell.rung.size,
         seed=0,
         batch_size=spec.training.batch_size,
         n_steps=cell.n_steps,
+        warmup_steps=warmup_steps,
+        cooldown_steps=cooldown_steps,
         n_units=cell.n_steps * cell.units_per_step,
         flops_per_unit=cell.rung.flops_per_unit,
         lr=spec.training.lr or spec.model.default_lr,
         precision=precision,
     )
-    seeded = [replace(draft, seed=seed) for seed in spec.seeds]
-    return [replace(run, run_id=content_hash(run_identity(run, spec))) for run in seeded]
+    return [_named(replace(draft, seed=seed), spec) for seed in spec.seeds]
+
+
+def _named(run: PlannedRun, spec: SweepSpec) -> PlannedRun:
+    shares_steps = spec.training.schedule == "wsd"
+    return replace(
+        run,
+        run_id=content_hash(run_identity(run, spec)),
+        trunk=content_hash(trunk_identity(run, spec)) if shares_steps else "",
+    )
 
 
 def _nothing_to_train(spec: SweepSpec, grid: Sequence[_Row]) -> SpecError:

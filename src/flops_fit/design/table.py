@@ -42,7 +42,18 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _total(plan: SweepPlan) -> str:
     sizes = len({run.size.name for run in plan.runs})
-    return f"{len(plan.runs)} runs of {sizes} sizes, {plan.flops:.3g} FLOPs in all"
+    total = f"{len(plan.runs)} runs of {sizes} sizes, {plan.flops:.3g} FLOPs in all"
+    if not plan.share_steps:
+        return total
+    executed = f"{plan.flops_executed:.3g} FLOPs are executed in {len(plan.trunks)} trunks that share steps"
+    return f"{total}\n{executed}, {plan.flops / plan.flops_executed:.2f}x fewer{_audit(plan)}"
+
+
+def _audit(plan: SweepPlan) -> str:
+    if not plan.audited:
+        return ""
+    cost = math.fsum(run.flops for run in plan.audited) / plan.flops_executed
+    return f"; auditing {len(plan.audited)} of them alone costs {cost:.1%} more"
 
 
 def _told(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Where runs are trained: in this process, or in single-threaded processes side by side."""
+"""Where trunks are trained: in this process, or in single-threaded processes side by side."""
 
 import gc
 import multiprocessing
@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -19,7 +19,7 @@ import cloudpickle
 
 from flops_fit.config.device import process_state
 from flops_fit.config.spec import SweepSpec
-from flops_fit.design.grid import PlannedRun
+from flops_fit.design.grid import PlannedRun, Trunk
 from flops_fit.engine.job import this_job
 from flops_fit.engine.row import failed_row
 from flops_fit.errors import TrainingError
@@ -31,15 +31,15 @@ _LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 """Variables by which a launcher tells a process that it is one of several."""
 
 
-def execute(runs: Sequence[PlannedRun], spec: SweepSpec, *, workers: int) -> Generator[RunRecord]:
-    """Train `runs`, started in the order given, and yield each record as it is finished.
+def execute(trunks: Sequence[Trunk], spec: SweepSpec, *, workers: int) -> Generator[RunRecord]:
+    """Train `trunks`, started in the order given, and yield the record of each run as it ends.
 
-    A run that raises, or whose process dies, yields a failed record with the reason. Closing the
-    generator ends every process.
+    Where a trunk raises, or its process dies, the runs that it has not ended yield failed records with the
+    reason. Closing the generator ends every process.
     """
-    if workers == 1 or len(runs) <= 1:
-        return (attempt(run, spec) for run in runs)
-    return _side_by_side(runs, _sent(spec), min(workers, len(runs)))
+    if workers == 1 or len(trunks) <= 1:
+        return (record for trunk in trunks for record in attempt(trunk, spec))
+    return _side_by_side(trunks, _sent(spec), min(workers, len(trunks)))
 
 
 def count_workers(spec: SweepSpec) -> int:
@@ -64,16 +64,23 @@ def count_workers(spec: SweepSpec) -> int:
     return asked or (1 if obstacle or _has_gpu() else _cores())
 
 
-def attempt(run: PlannedRun, spec: SweepSpec) -> RunRecord:
-    """Train `run`; whatever it raises, on every process of the job, becomes a failed record."""
-    from flops_fit.engine.loop import train_run
+def attempt(trunk: Trunk, spec: SweepSpec) -> Iterator[RunRecord]:
+    """Train `trunk` and yield one record per run, in order.
 
-    try:
-        return this_job().in_step(partial(train_run, run, spec))
-    except TrainingError:  # about the sweep, not about this run
-        raise
-    except Exception as error:  # noqa: BLE001 - user code may raise anything, and the sweep goes on
-        return failed_row(run, f"{type(error).__name__}: {error}")
+    Whatever it raises, on every process of the job, becomes the failed records of the runs that are left.
+    """
+    from flops_fit.engine.trunk import train_trunk
+
+    records = train_trunk(trunk, spec)
+    for i in range(len(trunk)):
+        try:
+            record = this_job().in_step(partial(next, records))
+        except TrainingError:  # about the sweep, not about this trunk
+            raise
+        except Exception as error:  # noqa: BLE001 - user code may raise anything, and the sweep goes on
+            yield from (failed_row(run, f"{type(error).__name__}: {error}") for run in trunk[i:])
+            return
+        yield record
 
 
 def _obstacle(spec: SweepSpec) -> str:
@@ -107,29 +114,30 @@ def _cores() -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Worker:
-    """A process that trains one run after another, and this end of the pipe to it."""
+    """A process that trains one trunk after another, and this end of the pipe to it."""
 
     process: SpawnProcess
     pipe: Connection
-    run: PlannedRun | None = None
-    """What it is training."""
+    left: list[PlannedRun] = field(default_factory=list)
+    """The runs of its trunk that have not ended, in the order in which they will."""
 
-    def give(self, run: PlannedRun) -> None:
-        self.run = run
+    def give(self, trunk: Trunk) -> None:
+        self.left = list(trunk)
         with suppress(OSError):  # it has died, and `collect` will find its end of the pipe closed
-            self.pipe.send(run)
+            self.pipe.send(trunk)
 
-    def collect(self) -> RunRecord:
-        """Return the record of its run, a failed one if the process has died."""
+    def collect(self) -> list[RunRecord]:
+        """Return the record of the run that has ended; failed ones for all that are left if it has died."""
         try:
             answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            return failed_row(_running(self), _death(self.process.exitcode))
+            lost, self.left = self.left, []
+            return [failed_row(run, _death(self.process.exitcode)) for run in lost]
         if isinstance(answer, TrainingError):
             raise answer
-        record: RunRecord = answer
-        return record
+        del self.left[0]
+        return [answer]
 
     def end(self) -> None:
         self.process.kill()
@@ -137,22 +145,22 @@ class _Worker:
         self.pipe.close()
 
 
-def _side_by_side(runs: Sequence[PlannedRun], spec: bytes, n_workers: int) -> Generator[RunRecord]:
-    waiting = list(reversed(runs))
+def _side_by_side(trunks: Sequence[Trunk], spec: bytes, n_workers: int) -> Generator[RunRecord]:
+    waiting = list(reversed(trunks))
     hired = [_hire(spec) for _ in range(n_workers)]
     try:
         for worker in hired:
             worker.give(waiting.pop())
-        while busy := {worker.pipe: worker for worker in hired if worker.run}:
+        while busy := {worker.pipe: worker for worker in hired if worker.left}:
             for pipe in wait(list(busy)):
                 worker = busy[pipe]  # type: ignore[index]
-                record, worker.run = worker.collect(), None
-                if waiting and record.reason and not worker.process.is_alive():
-                    worker = _hire(spec)
-                    hired.append(worker)
-                if waiting:
+                records = worker.collect()
+                if waiting and not worker.left:
+                    if not worker.process.is_alive():
+                        worker = _hire(spec)
+                        hired.append(worker)
                     worker.give(waiting.pop())
-                yield record
+                yield from records
     finally:
         for worker in hired:
             worker.end()
@@ -179,12 +187,6 @@ def _main_hidden() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _running(worker: _Worker) -> PlannedRun:
-    if worker.run is None:
-        raise RuntimeError("a worker answered that had nothing to do")
-    return worker.run
-
-
 def _death(exit_code: int | None) -> str:
     if exit_code == -9:
         return "its process was killed (signal 9), most often because memory ran out"
@@ -207,14 +209,15 @@ def _work(pipe: Connection, content: bytes) -> None:
     except Exception as error:  # noqa: BLE001 - user classes may raise anything when unpickled
         pipe.send(_unreadable(error))
         return
-    import flops_fit.engine.loop  # noqa: F401 - before the freeze, so that its objects are frozen too
+    import flops_fit.engine.trunk  # noqa: F401 - before the freeze, so that its objects are frozen too
 
     gc.freeze()  # what is alive now stays alive: a collection during training need not visit it
     with suppress(EOFError):
         while True:
-            run = pipe.recv()
+            trunk = pipe.recv()
             try:
-                pipe.send(attempt(run, spec))
+                for record in attempt(trunk, spec):
+                    pipe.send(record)
             except TrainingError as error:
                 pipe.send(error)
 

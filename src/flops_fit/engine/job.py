@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flops_fit.config.device import process_state
 from flops_fit.config.spec import SweepSpec
 from flops_fit.errors import TrainingError
+from flops_fit.runs.audit import Audit
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.store import RunStore
 
@@ -176,6 +177,14 @@ class SharedStore(RunStore):
     def read(self, run_ids: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Return the runs named, or all, as the main process reads them."""
         return this_job().on_main(partial(super().read, run_ids))
+
+    def add_audit(self, audit: Audit) -> None:
+        """Commit the main process's audit of a run."""
+        this_job().on_main(partial(super().add_audit, audit))
+
+    def audits(self) -> tuple[Audit, ...]:
+        """Return the audits as the main process reads them."""
+        return this_job().on_main(super().audits)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,55 +1,32 @@
-"""The only training loop: one run from its seed to its held-out loss."""
+"""The only training loop: its steps, and the held-out loss at their end."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 
 from flops_fit.components import Batch
 from flops_fit.config.device import Precision, process_state
-from flops_fit.config.spec import SweepSpec, TrainingSpec
-from flops_fit.design.coverage import ON_TARGET
+from flops_fit.config.spec import SweepSpec
+from flops_fit.config.training import TrainingSpec
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine.batches import counted_units, n_rows, on_device
 from flops_fit.engine.parallel import Team
-from flops_fit.engine.reproducible import reproducible
-from flops_fit.engine.row import row_of
 from flops_fit.engine.schedule import Schedule
 from flops_fit.errors import DataError
-from flops_fit.runs.record import RunRecord
 
 CHECK_EVERY = 50
 """Steps between two looks at the device: a look waits for it, and only a diverged run needs one."""
-
-
-def train_run(run: PlannedRun, spec: SweepSpec) -> RunRecord:
-    """Train `run` from scratch and measure its held-out loss.
-
-    Everything that is random follows from `run.seed`: the same run gives the same record (but for
-    `wall_s`) in any process on the same kind of device. Whatever the model, the data or the loss raise
-    passes through.
-
-    Raises:
-        DataError: `batches-ended` or `empty-held-out-set`.
-    """
-    started = time.perf_counter()
-    with reproducible(run.seed):
-        trainee = set_up(run, spec)
-        while trainee.step < run.n_steps and not trainee.diverged:
-            take_steps(trainee, min(CHECK_EVERY, run.n_steps - trainee.step))
-        loss = math.nan if trainee.diverged else evaluate(trainee, spec)
-    return _outcome(run, trainee, loss=loss, wall_s=time.perf_counter() - started)
 
 
 @dataclass(slots=True, kw_only=True)
 class Trainee:
     """The live state of one run."""
 
+    run: PlannedRun
     spec: SweepSpec
     team: Team
     module: torch.nn.Module
@@ -68,12 +45,22 @@ class Trainee:
     """Of all steps so far, on the device; not finite once any loss was not."""
     step: int = 0
     n_units: int = 0
-    """Consumed so far by the whole team, counted from the batches."""
+    """Consumed by the whole team in steps 0 to `step`, counted from the batches."""
+    n_units_taken: int = 0
+    """Consumed since this was last set to 0, whatever became of the steps."""
 
     @property
     def diverged(self) -> bool:
         """Whether any loss so far was not finite on any process; waits for the device."""
         return not math.isfinite(self.team.total(self.loss_sum).item())
+
+    def become(self, run: PlannedRun) -> None:
+        """Go on as another run of the same trunk."""
+        self.run, self.schedule = run, Schedule.of(run, self.spec.training)
+
+    def reopen_batches(self) -> None:
+        """Go on with the batch of the present step."""
+        self.batches = self.spec.data.train_batches(self.run.batch_size, self.run.seed, self.step)
 
 
 def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Trainee:
@@ -88,6 +75,7 @@ def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Traine
     peak_lrs = tuple(group["lr"] for group in optimizer.param_groups)
     forward, backward, optimizer = team.prepare(module, optimizer)
     return Trainee(
+        run=run,
         spec=spec,
         team=team,
         module=module,
@@ -95,13 +83,19 @@ def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Traine
         backward=backward,
         optimizer=optimizer,
         peak_lrs=peak_lrs,
-        schedule=Schedule.of(run.n_steps, warmup=spec.training.warmup, cooldown=spec.training.cooldown),
+        schedule=Schedule.of(run, spec.training),
         batches=spec.data.train_batches(run.batch_size, run.seed),
         units_per_sample=data.units_per_sample,
         device=device,
         precision=_autocast(run.precision, device),
         loss_sum=torch.zeros((), device=device),
     )
+
+
+def advance(trainee: Trainee, step: int) -> None:
+    """Train up to `step`, or until a look at the device finds that the run has diverged."""
+    while trainee.step < step and not trainee.diverged:
+        take_steps(trainee, min(CHECK_EVERY, step - trainee.step))
 
 
 def take_steps(trainee: Trainee, n_steps: int) -> None:
@@ -178,18 +172,8 @@ def _next_batch(trainee: Trainee) -> tuple[Batch, float]:
             fix="let `train_batches` start the next epoch by itself: it must never end",
             code="batches-ended",
         )
-    trainee.n_units += n_rows(batch) * trainee.units_per_sample
+    n_units = n_rows(batch) * trainee.units_per_sample
+    trainee.n_units += n_units
+    trainee.n_units_taken += n_units
     own, weight = trainee.team.share(batch)
     return on_device(own, trainee.device), weight
-
-
-def _outcome(run: PlannedRun, trainee: Trainee, *, loss: float, wall_s: float) -> RunRecord:
-    row = partial(row_of, run, n_units=trainee.n_units, n_steps=trainee.step, wall_s=wall_s)
-    if not math.isfinite(loss):
-        return row(status="diverged", reason=f"the loss was not finite by step {trainee.step}")
-    return row(loss=loss, reason=_off_target(run.flops_per_unit * trainee.n_units, run))
-
-
-def _off_target(flops: float, run: PlannedRun) -> str:
-    miss = flops / run.budget - 1
-    return f"FLOPs are off target by {miss:+.1%}: steps are whole" if abs(miss) > ON_TARGET else ""

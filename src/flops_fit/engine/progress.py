@@ -2,12 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from flops_fit.design.grid import PlannedRun
+from flops_fit.design.grid import PlannedRun, Trunk, executed_steps
 from flops_fit.runs.record import RunRecord
 
 STEP_OVERHEAD = 1e8
@@ -18,9 +18,38 @@ step on one Xeon core. It only orders runs and weighs them in the ETA; measured 
 """
 
 
-def predicted_cost(run: PlannedRun) -> float:
-    """Return a number that is roughly proportional to the seconds `run` takes."""
-    return run.flops + run.n_steps * STEP_OVERHEAD
+def predicted_cost(trunk: Trunk) -> float:
+    """Return a number that is roughly proportional to the seconds `trunk` takes."""
+    return math.fsum(share.cost for share in shares_of([trunk]).values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The part of a trunk's steps that is executed for one of its runs."""
+
+    run: PlannedRun
+    trunk: str
+    """The first run of the trunk: one worker trains all that agree in it."""
+    n_steps: int
+
+    @property
+    def flops(self) -> float:
+        """FLOPs of these steps."""
+        return self.run.flops_per_step * self.n_steps
+
+    @property
+    def cost(self) -> float:
+        """A number that is roughly proportional to the seconds they take."""
+        return self.flops + self.n_steps * STEP_OVERHEAD
+
+
+def shares_of(trunks: Iterable[Trunk]) -> dict[str, Share]:
+    """Return what is executed for each run, by its id."""
+    return {
+        run.run_id: Share(run=run, trunk=trunk[0].run_id, n_steps=n_steps)
+        for trunk in trunks
+        for run, n_steps in zip(trunk, executed_steps(trunk), strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +63,7 @@ class Progress:
     """Runs without a loss: failed or diverged."""
     total: int
     flops_done: float
+    """Executed; steps that runs share are counted once."""
     flops_total: float
     eta_s: float | None
     """Seconds until the sweep ends; None until a run has been timed."""
@@ -44,20 +74,23 @@ class Progress:
 
 
 class Tally:
-    """Counts finished runs and tells `report` about each; a context manager that reports start and end."""
+    """Counts finished runs and tells `report` about each; a context manager that reports start and end.
+
+    `shares` are what is, or was, executed for each run of the plan, by its id.
+    """
 
     def __init__(
         self,
-        runs: Sequence[PlannedRun],
+        shares: Mapping[str, Share],
         kept: Sequence[RunRecord],
         *,
         workers: int,
         report: Callable[[Progress], None] | None,
     ) -> None:
         self._workers, self._report = workers, report
-        self._waiting = {run.run_id: run for run in runs}
-        self._flops_total = math.fsum(run.flops for run in runs)
-        self._total, self._failed = len(runs), 0
+        self._waiting = dict(shares)
+        self._flops_total = math.fsum(share.flops for share in shares.values())
+        self._total, self._failed = len(shares), 0
         self._last: RunRecord | None = None
         self._pace = _Pace()
         for row in kept:
@@ -86,17 +119,17 @@ class Tally:
     def _tell(self, *, ended: bool = False) -> None:
         if self._report is None:
             return
-        left = self._waiting.values()
-        running = 0 if ended else min(self._workers, len(left))
+        left = list(self._waiting.values())
+        running = 0 if ended else min(self._workers, len({share.trunk for share in left}))
         self._report(
             Progress(
                 done=self._total - len(left),
                 running=running,
                 failed=self._failed,
                 total=self._total,
-                flops_done=self._flops_total - math.fsum(run.flops for run in left),
+                flops_done=self._flops_total - math.fsum(share.flops for share in left),
                 flops_total=self._flops_total,
-                eta_s=self._pace.seconds(list(left)) / max(running, 1) if self._pace.known else None,
+                eta_s=self._pace.seconds(left, self._workers) if self._pace.known else None,
                 last=self._last,
                 ended=ended,
             )
@@ -114,14 +147,18 @@ class _Pace:
     def known(self) -> bool:
         return bool(self.costs)
 
-    def learn(self, run: PlannedRun, wall_s: float | None) -> None:
+    def learn(self, share: Share, wall_s: float | None) -> None:
         if wall_s:
-            self.costs[run.size.name] += predicted_cost(run)
-            self.seconds_of[run.size.name] += wall_s
+            self.costs[share.run.size.name] += share.cost
+            self.seconds_of[share.run.size.name] += wall_s
 
-    def seconds(self, runs: Sequence[PlannedRun]) -> float:
+    def seconds(self, shares: Sequence[Share], workers: int) -> float:
+        """Predict when all shares are done: no sooner than the longest trunk."""
         overall = sum(self.seconds_of.values()) / sum(self.costs.values())
-        return math.fsum(predicted_cost(run) * self._rate(run.size.name, overall) for run in runs)
+        of_trunk: dict[str, float] = defaultdict(float)
+        for share in shares:
+            of_trunk[share.trunk] += share.cost * self._rate(share.run.size.name, overall)
+        return max([math.fsum(of_trunk.values()) / workers, *of_trunk.values()])
 
     def _rate(self, size: str, overall: float) -> float:
         return self.seconds_of[size] / self.costs[size] if size in self.costs else overall

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -30,6 +32,35 @@ def reproducible(seed: int) -> Iterator[None]:
             torch.set_num_threads(threads)
             random.setstate(python_state)
             np.random.set_state(numpy_state)  # noqa: NPY002 - same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generators:
+    """Where the random generators of a run stand that its model, its data or its loss may draw from."""
+
+    cpu: torch.Tensor
+    cuda: torch.Tensor | None
+    """Of the current device."""
+    numpy: dict[str, Any]
+    python: tuple[Any, ...]
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return where they stand."""
+        return cls(
+            cpu=torch.get_rng_state(),
+            cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+            numpy=dict(np.random.get_state(legacy=False)),  # noqa: NPY002 - a user's data set may draw from it
+            python=random.getstate(),
+        )
+
+    def put_back(self) -> None:
+        """Let them go on from here."""
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+        np.random.set_state(self.numpy)  # noqa: NPY002 - same
+        random.setstate(self.python)
 
 
 def _devices() -> list[int]:

@@ -9,13 +9,17 @@ def row_of(
     *,
     n_units: int,
     n_steps: int,
+    n_units_executed: int | None = None,
     loss: float | None = None,
     status: Status = "completed",
     reason: str = "",
     wall_s: float | None = None,
     origin: Origin = "trained",
 ) -> RunRecord:
-    """Return the record of `run` after `n_steps` steps on `n_units` units; FLOPs follow from the units."""
+    """Return the record of `run` after `n_steps` steps on `n_units` units; FLOPs follow from the units.
+
+    `n_units_executed` are those that the run did not share with an earlier run of its trunk.
+    """
     return RunRecord(
         run_id=run.run_id,
         budget=run.budget,
@@ -36,6 +40,8 @@ def row_of(
         batch_size=run.batch_size,
         lr=run.lr,
         precision=run.precision,
+        trunk=run.trunk,
+        flops_executed=None if n_units_executed is None else run.flops_per_unit * n_units_executed,
     )
 
 

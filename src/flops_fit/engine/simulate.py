@@ -50,7 +50,7 @@ def simulate_sweep(
     simulated = [(run, _simulated_id(run, surface, form_theta, noise, seed)) for run in plan.runs]
     kept = {row.run_id for row in store.read([run_id for _, run_id in simulated])}
     records = [
-        _draw(replace(run, run_id=run_id), surface.predict(theta, *_cell(run)).item(), noise)
+        _draw(replace(run, run_id=run_id, trunk=""), surface.predict(theta, *_cell(run)).item(), noise)
         for run, run_id in simulated
         if run_id not in kept
     ]

@@ -1,15 +1,16 @@
-"""Which run comes next: skip what is finished, survive what fails, commit what is done."""
+"""Which trunk comes next: skip what is finished, survive what fails, commit what is done."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from flops_fit.config.spec import SweepSpec
-from flops_fit.design.grid import PlannedRun, SweepPlan
+from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
+from flops_fit.engine.audit import audits_of, keep_audit
 from flops_fit.engine.executors import count_workers, execute
 from flops_fit.engine.job import check_launch, this_job
-from flops_fit.engine.progress import Progress, Tally, predicted_cost
+from flops_fit.engine.progress import Progress, Tally, predicted_cost, shares_of
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.store import RunStore
@@ -31,7 +32,7 @@ class SweepSummary:
     diverged: int
     wall_s: float
     flops: float
-    """Spent now by the completed and diverged runs."""
+    """Executed now for the completed and diverged runs."""
     run_ids: tuple[str, ...]
     """The rows of this sweep in the store."""
 
@@ -39,7 +40,7 @@ class SweepSummary:
 def run_sweep(
     plan: SweepPlan, spec: SweepSpec, store: RunStore, *, report: Callable[[Progress], None] | None = None
 ) -> SweepSummary:
-    """Train the runs of `plan` that `store` lacks, the longest first, and commit each as it ends.
+    """Train the runs of `plan` that `store` lacks, the longest trunk first, and commit each run as it ends.
 
     Completed and diverged rows are skipped; failed ones are tried again. A run that diverges or fails
     becomes a row with its reason, and the sweep goes on. Interrupted at any moment, the same call later
@@ -62,16 +63,19 @@ def run_sweep(
     job.elsewhere(spec.data.prepare)
     kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
     store.adopt([row.run_id for row in kept], plan.plan_id)
-    missing = _longest_first(plan, kept)
-    workers = (
-        1
-        if sum(map(predicted_cost, missing)) < SMALL_SWEEP and not spec.training.workers
-        else count_workers(spec)
+    missing = _missing(plan, kept)
+    trunks = _longest_first([*missing, *audits_of(plan, store)])
+    tally = Tally(
+        shares_of(plan.trunks) | shares_of(missing),
+        kept,
+        workers=(workers := _workers(trunks, spec)),
+        report=report if job.is_main else None,
     )
-    tally = Tally(plan.runs, kept, workers=workers, report=report if job.is_main else None)
     records: list[RunRecord] = []
-    with tally, closing(execute(missing, spec, workers=workers)) as finished:
+    with tally, closing(execute(trunks, spec, workers=workers)) as finished:
         for record in finished:
+            if keep_audit(record, store):
+                continue
             store.add(replace(record, plan_id=plan.plan_id))
             records.append(record)
             tally.add(record)
@@ -92,15 +96,24 @@ def summarise(plan: SweepPlan, records: Iterable[RunRecord], *, wall_s: float) -
         failed=counts["failed"],
         diverged=counts["diverged"],
         wall_s=wall_s,
-        flops=sum(record.flops for record in records),
+        flops=sum(record.flops_executed or 0.0 for record in records),
         run_ids=tuple(run.run_id for run in plan.runs),
     )
 
 
-def _longest_first(plan: SweepPlan, kept: Iterable[RunRecord]) -> list[PlannedRun]:
-    """Order the missing runs so that no worker still has a long one when the others are done."""
+def _missing(plan: SweepPlan, kept: Iterable[RunRecord]) -> tuple[Trunk, ...]:
     done = {row.run_id for row in kept}
-    return sorted((run for run in plan.runs if run.run_id not in done), key=predicted_cost, reverse=True)
+    return trunks_of((run for run in plan.runs if run.run_id not in done), share_steps=plan.share_steps)
+
+
+def _longest_first(trunks: Iterable[Trunk]) -> list[Trunk]:
+    """Order trunks so that no worker still has a long one when the others are done."""
+    return sorted(trunks, key=predicted_cost, reverse=True)
+
+
+def _workers(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
+    small = sum(map(predicted_cost, trunks)) < SMALL_SWEEP
+    return 1 if small and not spec.training.workers else count_workers(spec)
 
 
 def _require_one_completed(records: Iterable[RunRecord]) -> None:

@@ -39,8 +39,8 @@ class RunRecord:
     precision: str = ""
     """Of the forward pass, fp32 or bf16; empty for imported rows that do not say."""
     trunk: str = ""
-    """Runs of one trunk share their first steps, so they are not independent; empty if trained alone."""
+    """Runs that agree in it share their first steps, so they are not independent; empty: shares none."""
     flops_executed: float | None = None
-    """FLOPs that were executed for this run beyond those that an earlier run of its trunk had executed."""
+    """FLOPs that were executed for this run beyond those executed for the run before it in its trunk."""
     plan_id: str = ""
     """Hash of the plan that this run was trained for."""

@@ -5,52 +5,29 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from flops_fit.errors import StoreError
+from flops_fit.runs.audit import Audit
 from flops_fit.runs.record import RunRecord
-
-SCHEMA_VERSION = 2
-"""Kept in `user_version`; raised whenever a release changes the columns."""
+from flops_fit.runs.schema import CREATE, MIGRATIONS, SCHEMA_VERSION
 
 BUSY_S = 60.0
 """How long a write waits for another process before it gives up."""
 
-_CREATE = """
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY,
-    budget REAL,
-    size TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    n_params REAL NOT NULL,
-    n_params_nonembedding REAL,
-    n_units REAL NOT NULL,
-    flops REAL NOT NULL,
-    flops_6nd REAL NOT NULL,
-    loss REAL,
-    status TEXT NOT NULL CHECK (status IN ('completed', 'diverged', 'failed')),
-    reason TEXT NOT NULL,
-    wall_s REAL,
-    origin TEXT NOT NULL CHECK (origin IN ('trained', 'simulated', 'imported')),
-    n_units_planned REAL,
-    n_steps INTEGER,
-    batch_size INTEGER,
-    lr REAL,
-    precision TEXT NOT NULL,
-    trunk TEXT NOT NULL,
-    flops_executed REAL,
-    plan_id TEXT NOT NULL
-)
-"""
 _COLUMNS = tuple(field.name for field in fields(RunRecord))
 _INSERT = f"""
 INSERT INTO runs ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
 ON CONFLICT (run_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
 WHERE runs.status = 'failed'
 """  # noqa: S608 - names come from the fields of RunRecord, never from a user
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM runs ORDER BY budget, n_params, seed, run_id"  # noqa: S608 - same
+_AUDIT_COLUMNS = tuple(field.name for field in fields(Audit))
+_INSERT_AUDIT = f"""
+INSERT OR REPLACE INTO audits ({", ".join(_AUDIT_COLUMNS)}) VALUES ({", ".join("?" * len(_AUDIT_COLUMNS))})
+"""  # noqa: S608 - same
 
 
 class RunStore:
@@ -104,10 +81,28 @@ class RunStore:
     def read(self, run_ids: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Return the runs named, or all, by budget, size and seed, whatever the order they ended in."""
         with self._explained():
-            rows = self._connection.execute(_SELECT).fetchall()
-        records = (RunRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
+            names = [name for name in _COLUMNS if name in self._columns("runs")]
+            rows = self._connection.execute(
+                f"SELECT {', '.join(names)} FROM runs ORDER BY budget, n_params, seed, run_id"  # noqa: S608 - same
+            ).fetchall()
+        records = (RunRecord(**dict(zip(names, row, strict=True))) for row in rows)
         wanted = None if run_ids is None else frozenset(run_ids)
         return tuple(record for record in records if wanted is None or record.run_id in wanted)
+
+    def add_audit(self, audit: Audit) -> None:
+        """Commit what a run that was trained a second time, alone, came to."""
+        with self._explained(), self._transaction():
+            self._connection.execute(_INSERT_AUDIT, astuple(audit))
+
+    def audits(self) -> tuple[Audit, ...]:
+        """Return the audits of all runs."""
+        with self._explained():
+            if not self._columns("audits"):  # a file of an earlier release, opened for reading
+                return ()
+            rows = self._connection.execute(
+                f"SELECT {', '.join(_AUDIT_COLUMNS)} FROM audits ORDER BY run_id"  # noqa: S608 - same
+            ).fetchall()
+        return tuple(Audit(**dict(zip(_AUDIT_COLUMNS, row, strict=True))) for row in rows)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -123,8 +118,8 @@ class RunStore:
 
     def _check_schema(self, *, read_only: bool) -> None:
         version = self._version()
-        if version == 0 and not read_only:
-            self._create()
+        if version < SCHEMA_VERSION and not read_only:
+            self._bring_up_to_date()
         elif version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.path} was written by a newer flops-fit: schema {version}, not {SCHEMA_VERSION}.",
@@ -134,14 +129,21 @@ class RunStore:
         elif version == 0:
             raise self._foreign()
 
-    def _create(self) -> None:
+    def _bring_up_to_date(self) -> None:
         with self._transaction():
-            if self._version() == SCHEMA_VERSION:  # another process was faster
-                return
-            if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+            version = self._version()  # another process may have been faster
+            if version == 0 and self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (
+                0,
+            ):
                 raise self._foreign()
-            self._connection.execute(_CREATE)
+            missing = chain.from_iterable(MIGRATIONS[step] for step in range(max(version, 1), SCHEMA_VERSION))
+            for statement in missing if version else CREATE:
+                self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _columns(self, table: str) -> list[str]:
+        """Return the columns of a table; none if the file has no such table."""
+        return [row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")]
 
     def _version(self) -> int:
         version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
