@@ -1,10 +1,10 @@
-"""Which law is the headline when nobody says: the valley where there are budgets, else surfaces by backtest."""
+"""Which law is the headline when nobody says: the valley where there are budgets, else surfaces."""
 
 import numpy as np
 
-from flops_fit.components import SurfaceForm
 from flops_fit.fit.bootstrap import N_DRAWS
 from flops_fit.fit.contest import Contest, clearly_better
+from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
@@ -25,9 +25,7 @@ def chosen_law(points: Points, contest: Contest) -> Law:
     budgets half as far, at every one of three origins, in loss and in N*. Three origins are few; by chance
     alone a rival beats an equal at all three once in eight times.
     """
-    if has_valley(points) and not clearly_better(
-        contest, list(contest.surfaces), "valley", times=_CLEARLY
-    ):
+    if has_valley(points) and not clearly_better(contest, list(contest.surfaces), "valley", times=_CLEARLY):
         return fit_valley_law(points)
     return fit_surfaces(points, contest)
 
@@ -45,17 +43,13 @@ def fit_surfaces(points: Points, contest: Contest) -> SurfaceLaw | MixtureLaw:
         ((weight, name) for name, weight in contest.weights.items() if weight >= _LEAST_WEIGHT), reverse=True
     )
     if not believed:
-        return fit_surface(points, _first(contest))
+        return fit_surface(points, Chinchilla())
     weights = np.array([weight for weight, _ in believed])
     weights /= weights.sum()
     members = tuple(
-        fit_surface(points, contest.surfaces[name], n_draws=max(_FEWEST_DRAWS, round(N_DRAWS * float(weight))))
+        fit_surface(
+            points, contest.surfaces[name], n_draws=max(_FEWEST_DRAWS, round(N_DRAWS * float(weight)))
+        )
         for weight, (_, name) in zip(weights, believed, strict=True)
     )
     return members[0] if len(members) == 1 else MixtureLaw(members=members, weights=weights)
-
-
-def _first(contest: Contest) -> SurfaceForm:
-    from flops_fit.fit.forms import Chinchilla
-
-    return next(iter(contest.surfaces.values()), Chinchilla())

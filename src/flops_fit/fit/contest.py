@@ -44,7 +44,8 @@ def hold_contest(points: Points, form: SurfaceForm | None = None) -> Contest:
     by_budget = has_valley(points)
     entered = [*SURFACES, *(() if by_budget else (Gadre(),))]
     entered += [] if form is None or form.kind in {f.kind for f in entered} else [form]
-    methods = {f.kind: method_of_form(f) for f in entered} | (methods_of_budgets() if by_budget else {})
+    methods = {f.kind: method_of_form(f) for f in entered}
+    methods |= methods_of_budgets() if by_budget else {}
     fitted = dict(_fitted(points, methods))
     surfaces = {f.kind: f for f in entered if f.kind in fitted}
     # Which runs count is settled once, on all of them; to do so again from every origin takes seconds.
@@ -56,9 +57,7 @@ def hold_contest(points: Points, form: SurfaceForm | None = None) -> Contest:
     }
     misses = rolling_misses(points, rolled, by_budget=by_budget)
     bics = _bics({name: fitted[name] for name in surfaces}, surfaces)
-    return Contest(
-        fitted=fitted, misses=misses, surfaces=surfaces, bics=bics, weights=_weights(misses, bics)
-    )
+    return Contest(fitted=fitted, misses=misses, surfaces=surfaces, bics=bics, weights=_weights(misses, bics))
 
 
 def clearly_better(contest: Contest, challenger: Sequence[str], champion: str, *, times: float) -> bool:
@@ -91,7 +90,7 @@ def _bics(fitted: Mapping[str, Fitted], surfaces: Mapping[str, SurfaceForm]) -> 
 
     The edge is that of the surface which scatters least, so that all are judged by the same runs.
 
-    Source: Schwarz 1978, doi:10.1214/aos/1176344136; bounded after Machado 1993, doi:10.1017/S0266466600007775.
+    Source: Schwarz 1978, doi:10.1214/aos/1176344136, with the residuals of an M-estimate bounded.
     """
     left = {name: f.misses for name, f in fitted.items() if f.misses is not None}
     edge = _BISQUARE * max(1e-9, min((robust_scale(m) for m in left.values()), default=0.0))
@@ -105,9 +104,9 @@ def _bics(fitted: Mapping[str, Fitted], surfaces: Mapping[str, SurfaceForm]) -> 
 def _weights(misses: Mapping[str, Misses], bics: Mapping[str, float]) -> dict[str, float]:
     """Weigh surfaces by the product of 1/error over the origins, or by exp(-BIC/2) where those are few.
 
-    The product is the likelihood of errors whose size is unknown, one look per origin. On real tables the form
-    is never exactly right, and BIC, which believes that one is, gives all its weight to one that
-    extrapolates badly.
+    The product is the likelihood of errors whose size is unknown, one look per origin. On real tables no form
+    is exactly right, and BIC, which believes that one is, gives all its weight to one that may extrapolate
+    badly.
     """
     if not bics:
         return {}

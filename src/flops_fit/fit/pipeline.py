@@ -9,7 +9,7 @@ from flops_fit.fit.choice import chosen_law
 from flops_fit.fit.competition import rivals_of
 from flops_fit.fit.contest import Contest, hold_contest
 from flops_fit.fit.conventions import Conventions, conventions_of
-from flops_fit.fit.determined import check_determined
+from flops_fit.fit.determined import check_determined, check_minima
 from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Law
@@ -23,6 +23,8 @@ from flops_fit.runs import RunRecord
 
 _AUTO = "auto"
 """The form that chooses; it is not asked to fit, because the contest that it chooses by is held already."""
+_BY_MINIMA = {_AUTO, "valley"}
+"""Forms that read the best size off the minima of budgets."""
 
 
 def fit_law(
@@ -47,6 +49,8 @@ def fit_law(
     """
     points = points_of(records)
     check_determined(points)
+    if form is None or form.kind in _BY_MINIMA:
+        check_minima(points)
     contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
     headline = _headline(points, form, contest)
     second = _second_opinion(points, headline)

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats, Ints
@@ -50,6 +52,13 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.run_ids)
+
+    def only(self, rows: NDArray[np.bool_]) -> Self:
+        """Return some of the runs; what FLOPs a unit costs stays as all of them say."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept: dict[str, Any] = {k: c[rows] for k, c in columns.items() if isinstance(c, np.ndarray)}
+        run_ids = tuple(run_id for run_id, chosen in zip(self.run_ids, rows, strict=True) if chosen)
+        return replace(self, run_ids=run_ids, **kept)
 
     @property
     def simulated(self) -> bool:

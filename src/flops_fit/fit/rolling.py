@@ -4,11 +4,10 @@ Each origin shows a method the runs below some compute and asks it for those abo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
@@ -58,14 +57,6 @@ def rolling_misses(points: Points, entrants: Mapping[str, Entrant], *, by_budget
     return {name: _missed(entrant, origins) for name, entrant in entrants.items()}
 
 
-def seen(points: Points, rows: NDArray[np.bool_]) -> Points:
-    """Return some of the runs; what FLOPs a unit costs is known from all of them."""
-    columns = {f.name: getattr(points, f.name) for f in fields(points)}
-    arrays = {name: column[rows] for name, column in columns.items() if isinstance(column, np.ndarray)}
-    run_ids = tuple(run_id for run_id, kept in zip(points.run_ids, rows, strict=True) if kept)
-    return replace(points, run_ids=run_ids, **arrays)
-
-
 Judge = Callable[[Fitted], tuple[float, float]]
 """From a fitted method to its errors of ln loss and of ln N*."""
 
@@ -85,7 +76,7 @@ def _error(entrant: Entrant, origin: _Origin) -> tuple[float, float]:
     counted = np.array([run_id not in entrant.without for run_id in origin.below.run_ids])
     try:
         with np.errstate(all="ignore"):
-            return origin.judge(entrant.method(seen(origin.below, counted)))
+            return origin.judge(entrant.method(origin.below.only(counted)))
     except (FitError, np.linalg.LinAlgError, ValueError):  # a method that fails has no error to show
         return np.nan, np.nan
 
@@ -95,7 +86,7 @@ def _origins_of_budgets(points: Points) -> list[_Origin]:
     first = max(_FEWEST_SEEN, min(_ENOUGH_SEEN, len(budgets) - 1), len(budgets) - _N_ORIGINS)
     return [
         _Origin(
-            below=seen(points, points.flops < np.sqrt(budgets[n - 1].flops * budgets[n].flops)),
+            below=points.only(points.flops < np.sqrt(budgets[n - 1].flops * budgets[n].flops)),
             judge=_judge_of_budgets(budgets[n : n + _FURTHEST]),
         )
         for n in range(first, len(budgets))
@@ -118,7 +109,7 @@ def _origins_of_runs(points: Points) -> list[_Origin]:
     for cut in np.unique(cuts):
         below = points.flops <= cut
         if below.sum() >= _FEWEST_RUNS and not below.all():
-            origins.append(_Origin(below=seen(points, below), judge=_judge_of_runs(seen(points, ~below))))
+            origins.append(_Origin(below=points.only(below), judge=_judge_of_runs(points.only(~below))))
     return origins
 
 
