@@ -176,6 +176,8 @@ class SurfaceForm(FitForm):
 
     space: Literal["log", "linear"] = "log"
     """Which residuals are made small: those of ln loss, where noise grows with the loss, or of the loss."""
+    keep_far_runs_because: str = ""
+    """Why runs far from the optimum must count too, where a backtest would leave them out."""
 
     @abstractmethod
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:

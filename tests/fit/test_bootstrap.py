@@ -5,7 +5,7 @@ import pytest
 
 from flops_fit.fit import Chinchilla, fit_law
 from flops_fit.fit.bootstrap import N_DRAWS, bootstrap, cells, resampled_counts
-from flops_fit.fit.diagnostics import findings_of
+from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Ces
 from flops_fit.fit.points import points_of
 from flops_fit.fit.projection import Runs, project
@@ -56,9 +56,7 @@ def test_resampling_and_the_sandwich_agree_where_noise_is_plain(chinchilla_runs,
 def test_widths_that_differ_by_more_than_half_are_told(chinchilla_runs, factor, told):
     points = points_of(chinchilla_runs(noise=0.005, n_sizes=12))
     law = fit_surface(points, Chinchilla())
-    interval = law.optimum(law.flops_range[1]).n_params.interval
-    width = float(np.log(interval.high / interval.low))
-    findings = findings_of(points, replace(law, sandwich_width=width / factor), None)
+    findings = findings_of(points, replace(law, sandwich_width=law.resampled_width / factor), None)
     assert ("interval-widths" in {f.code for f in findings}) is told
 
 

@@ -37,12 +37,21 @@ def bootstrap(surface: FormSurface, points: Points, fit: RobustFit, n_draws: int
 
 
 def resampled_counts(points: Points, n_draws: int = N_DRAWS) -> Floats:
-    """Draw (N, D) cells with replacement, every seed of a cell with it; shape (n_draws, n_runs)."""
-    cell = cells(points)
-    n_cells = int(cell.max()) + 1
+    """Draw `clusters` of runs with replacement; shape (n_draws, n_runs)."""
+    cluster = clusters(points)
+    n = int(cluster.max()) + 1
     generator = np.random.Generator(np.random.Philox(0))
-    draws = generator.multinomial(n_cells, np.full(n_cells, 1 / n_cells), n_draws)
-    return draws[:, cell].astype(np.float64)
+    return generator.multinomial(n, np.full(n, 1 / n), n_draws)[:, cluster].astype(np.float64)
+
+
+def clusters(points: Points) -> Rows:
+    """Number what runs are drawn by, shape (n_runs,): runs that go together are not independent.
+
+    Those of one trunk, where trunks are known; all seeds of an (N, D) cell among the others.
+    """
+    runs_of_trunk = np.bincount(points.trunk)[points.trunk]
+    keys = np.where(runs_of_trunk > 1, points.trunk, len(points) + cells(points))
+    return np.unique(keys, return_inverse=True)[1].ravel()
 
 
 def cells(points: Points) -> Rows:
@@ -58,7 +67,8 @@ def _refined(surface: FormSurface, points: Points, fit: RobustFit, counts: Float
 
 def _from_grid(surface: FormSurface, points: Points, fit: RobustFit, counts: Floats) -> Refined | None:
     """Fit draws from the form's grid; None where the form has none."""
-    projected = project(surface.form, Runs(points.n_params, points.n_units, points.loss), counts)
+    weights = counts * surface.root_weights**2
+    projected = project(surface.form, Runs(points.n_params, points.n_units, points.loss), weights)
     return None if projected is None else _refined(surface, points, fit, counts, surface.inside(projected))
 
 

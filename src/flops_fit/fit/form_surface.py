@@ -1,6 +1,6 @@
 """Any `SurfaceForm` over the runs of one table, in parameters that suit an optimiser, in batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +28,21 @@ class FormSurface:
     n_units: Floats
     typical: float
     """Median loss."""
+    root_weights: Floats = field(default_factory=lambda: np.ones(1))
+    """Square root of what each run weighs, by which its response is multiplied; or one for all."""
 
     def response(self, loss: Floats) -> Floats:
         """Return losses on the scale on which residuals are made small."""
-        return np.log(loss) if self.form.space == "log" else loss / self.typical
+        plain = np.log(loss) if self.form.space == "log" else loss / self.typical
+        return plain * self.root_weights
 
     def fitted(self, work: Floats) -> tuple[Floats, Floats]:
         """Return responses, shape (batch, n_runs), and their slopes, shape (batch, n_runs, n_work)."""
         theta = self.theta(work)
         loss = self.losses(theta)
         by_work = self._slopes(theta) * self._theta_per_work(theta)[:, None, :]
-        if self.form.space == "log":
-            return np.log(loss), by_work / loss[..., None]
-        return loss / self.typical, by_work / self.typical
+        per_loss = self.root_weights / (loss if self.form.space == "log" else self.typical)
+        return self.response(loss), by_work * np.broadcast_to(per_loss, loss.shape)[..., None]
 
     def losses(self, theta: Floats) -> Floats:
         """Return losses that are positive and finite wherever the search leads, shape (batch, n_runs)."""

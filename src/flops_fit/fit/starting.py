@@ -22,7 +22,7 @@ def start(surface: FormSurface, loss: Floats) -> Floats:
     The form's grid where it has one, else the starts that it derives from the fit of
     E + A/N^alpha + B/D^beta, else a scan of its bounds.
     """
-    once, form = np.ones((1, len(loss))), surface.form
+    once, form = np.broadcast_to(surface.root_weights**2, (1, len(loss))), surface.form
     projected = project(form, Runs(surface.n_params, surface.n_units, loss), once)
     if projected is not None:
         return surface.inside(projected[0])

@@ -28,7 +28,8 @@ def structure_p_value(surface: FormSurface, fit: RobustFit) -> float | None:
     u, v = (np.log(x) - np.log(x).mean() for x in (surface.n_params, surface.n_units))
     root = np.sqrt(fit.loss.weight(fit.residuals))
     plain = _squares_left(slopes * root[:, None], fit.residuals * root)
-    bent = np.column_stack([slopes, u**2, u * v, v**2])
+    bends = np.column_stack([u**2, u * v, v**2]) * surface.root_weights.reshape(-1, 1)
+    bent = np.column_stack([slopes, bends])
     left = _squares_left(bent * root[:, None], fit.residuals * root)
     if left <= 0:
         return None
