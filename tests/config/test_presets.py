@@ -5,9 +5,9 @@ import re
 import pytest
 
 from flops_fit.config import demo_spec, init_text, load_spec, write_initial_spec
+from flops_fit.config.design import DesignSpec
 from flops_fit.config.flow import flow
 from flops_fit.config.presets import PRESETS
-from flops_fit.config.design import DesignSpec
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
 from flops_fit.config.training import TrainingSpec
 from flops_fit.config.written import read_value
