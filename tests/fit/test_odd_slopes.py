@@ -35,7 +35,7 @@ def test_an_exponent_beyond_one_is_said_to_be_unlike_published_ones(chinchilla_r
 def test_a_loss_that_falls_ever_faster_is_warned_of(chinchilla_runs):
     steep = chinchilla_runs(theta=STEEP, budgets=np.geomspace(1e13, 1e15, 7), noise=0.003)
     error_rates = [replace(run, loss=run.loss / (0.3 + run.loss)) for run in steep]
-    assert found(error_rates)["accelerating-loss"].severity == "warning"
+    assert found(error_rates)["accelerating-loss"].severity == "error"
 
 
 def _resized(run, n_params):

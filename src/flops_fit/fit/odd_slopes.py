@@ -1,22 +1,23 @@
 """What is unusual about how N* and the loss move with compute: findings about a valley's trends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import stdtrit
 
 from flops_fit.design import Finding
-from flops_fit.fit.valley import Member
-from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
+from flops_fit.fit.valley_law import ValleyLaw
+from flops_fit.fit.vertex import Vertices
 
 _DOUBTED = 0.5
 _FEWEST_BUDGETS = 5
-_SURE = 0.975
+_SURE = -1.96
+_SCATTER = 0.0015
+"""Of a budget's loss around its trend, the middle one of those that the trends average over."""
 
 
 def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
     """Say where slopes are unlike those of published sweeps, so that nothing was expected of them."""
-    loss, size = (float(np.mean(doubts)) for doubts in zip(*map(_doubts, law.valley.members), strict=True))
+    loss = float(np.mean([m.loss_trend.slope_doubt for m in law.valley.members]))
     if loss > _DOUBTED:
         yield Finding(
             code="unusual-loss-slope",
@@ -24,7 +25,10 @@ def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
             message=f"The loss falls as C^{law.loss_slope_at_top.value:.2f} at the top, unlike the losses of "
             "published sweeps (about C^-0.06); what those would suggest was set aside.",
             action="check that the loss is a cross-entropy on held-out data; a toy task may well be so",
+            value=loss,
+            threshold=_DOUBTED,
         )
+    size = float(np.mean([m.size_trend.slope_doubt for m in law.valley.members]))
     if size > _DOUBTED:
         yield Finding(
             code="unusual-exponent",
@@ -32,33 +36,36 @@ def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
             message=f"N* grows as C^{law.exponent_at_top.value:.2f} at the top, unlike that of published "
             "sweeps (0.37 to 0.79); what those would suggest was set aside.",
             action="check that every size was trained well at every budget, its learning rate above all",
+            value=size,
+            threshold=_DOUBTED,
         )
-    if _accelerates(law.minima):
+    bend = _bend(law.valley.members[-1].vertices)
+    if bend < _SURE:
         yield Finding(
             code="accelerating-loss",
-            severity="warning",
+            severity="error",
             message="The loss falls ever faster with compute, as no power law with an irreducible loss does; "
             "forecasts of the loss are then too high, and their intervals too narrow.",
             action="evaluate the cross-entropy rather than an error rate or a score",
+            value=bend,
+            threshold=_SURE,
         )
 
 
-def _doubts(member: Member) -> tuple[float, float]:
-    return member.loss_trend.slope_doubt, member.size_trend.slope_doubt
-
-
-def _accelerates(minima: Sequence[BudgetMinimum]) -> bool:
-    """Whether a parabola through ln L* over ln C opens downwards beyond doubt (one-sided t test, 2.5%).
+def _bend(vertices: Vertices) -> float:
+    """Return how many standard errors a parabola through ln L* over ln C opens upwards; 0 for few budgets.
 
     E + K·C^-g opens upwards for every E >= 0, and warm-up that spoils the lowest budgets only adds to that.
+    The errors are those of the minima and a usual scatter, or larger if the budgets scatter more (Birge 1932,
+    Phys. Rev. 40, 207).
     """
-    n_spare = len(minima) - 3
-    if len(minima) < _FEWEST_BUDGETS:
-        return False
-    log_flops = np.log([m.flops for m in minima])
-    powers = np.vander(log_flops - log_flops.mean(), 3, increasing=True)
-    log_loss = np.log([m.loss for m in minima])
-    coefficients = np.linalg.lstsq(powers, log_loss, rcond=None)[0]
-    variance = np.sum((log_loss - powers @ coefficients) ** 2) / n_spare
-    error = np.sqrt(variance * np.linalg.inv(powers.T @ powers)[2, 2])
-    return bool(coefficients[2] < -float(stdtrit(n_spare, _SURE)) * error)
+    n_spare = len(vertices.log_flops) - 3
+    if n_spare < _FEWEST_BUDGETS - 3:
+        return 0.0
+    powers = np.vander(vertices.log_flops - vertices.log_flops.mean(), 3, increasing=True)
+    precision = np.linalg.inv(vertices.log_loss_cov + _SCATTER**2 * np.eye(len(powers)))
+    covariance = np.linalg.inv(powers.T @ precision @ powers)
+    coefficients = covariance @ powers.T @ precision @ vertices.log_loss
+    misses = vertices.log_loss - powers @ coefficients
+    excess = max(1.0, float(misses @ precision @ misses) / n_spare)
+    return float(coefficients[2] / np.sqrt(covariance[2, 2] * excess))

@@ -21,6 +21,11 @@ ODD_SLOPE = 0.1
 """Probability that what is expected of the slope does not hold."""
 _WIDER = 10.0
 """How many times wider the expectation is then."""
+_FLOORS = np.linspace(0.2, 0.96, 20)
+"""Irreducible losses, as shares of the least loss, beside none at all."""
+_ODD_FLOORS = np.linspace(0.04, 0.96, 24)
+_NO_FLOOR = 0.2
+"""Probability of no irreducible loss where nothing is expected."""
 
 
 class Noises(NamedTuple):
@@ -56,15 +61,48 @@ def noises(*, scatters: tuple[float, ...], drifts: tuple[float, ...]) -> Noises:
     return Noises(*np.array(list(product(scatters, drifts, GROWTHS))).T)
 
 
-def slopes(*, floors: Floats, factors: Floats, means: tuple[float, ...], sds: tuple[float, ...]) -> Slopes:
-    """Expect `factors` times the slope to be `means` ± `sds`, for every floor, or `_WIDER` times as wide."""
-    n = len(floors)
-    width = np.repeat([1.0, _WIDER], n)
-    return Slopes(
-        floors=np.tile(floors, 2),
-        factors=np.tile(factors, (2, 1)),
-        means=np.tile(means, (2 * n, 1)),
-        sds=width[:, None] * np.array(sds),
-        odd=np.repeat([0.0, 1.0], n),
-        log_prior=np.repeat(np.log([1 - ODD_SLOPE, ODD_SLOPE]), n),
+def size_slopes() -> Slopes:
+    """Expect of ln N* an exponent of 0.5 ± 0.2: published ones lie between 0.37 and 0.79."""
+    usual = _slopes(np.zeros(1), factors=np.ones((1, 1)), means=(0.5,), sds=(0.2,))
+    return _either(usual, usual)
+
+
+def loss_slopes(log_loss: Floats) -> Slopes:
+    """Expect of ln L* what published losses do, or next to nothing.
+
+    For L* = E + K·C^-g the loss falls by a share (1 - E/L)·g per e-fold of compute, expected at 0.06 ± 0.03,
+    and that share itself decays by g·E/L per e-fold, expected at 0.10 ± 0.05. Every E below the least loss is
+    equally likely; where nothing is expected, there may well be none.
+    """
+    usual, odd = (_loss_slopes(log_loss, np.array([0.0, *shares])) for shares in (_FLOORS, _ODD_FLOORS))
+    none = odd.floors == 0
+    return _either(
+        usual, odd._replace(log_prior=np.log(np.where(none, _NO_FLOOR, (1 - _NO_FLOOR) / (~none).sum())))
     )
+
+
+def _loss_slopes(log_loss: Floats, shares: Floats) -> Slopes:
+    factors = np.stack([shares - 1, -shares], axis=1)
+    return _slopes(shares * np.exp(log_loss.min()), factors=factors, means=(0.06, 0.10), sds=(0.03, 0.05))
+
+
+def _slopes(floors: Floats, *, factors: Floats, means: tuple[float, ...], sds: tuple[float, ...]) -> Slopes:
+    """Expect `factors` times the slope to be `means` ± `sds`, all floors being equally likely."""
+    n = len(floors)
+    return Slopes(
+        floors=floors,
+        factors=factors,
+        means=np.tile(means, (n, 1)),
+        sds=np.tile(sds, (n, 1)),
+        odd=np.zeros(n),
+        log_prior=np.full(n, -np.log(n)),
+    )
+
+
+def _either(usual: Slopes, odd: Slopes) -> Slopes:
+    """Join what is usually expected and, with a small probability, expectations `_WIDER` times as wide."""
+    usual = usual._replace(log_prior=usual.log_prior + np.log(1 - ODD_SLOPE))
+    odd = odd._replace(
+        log_prior=odd.log_prior + np.log(ODD_SLOPE), sds=_WIDER * odd.sds, odd=np.ones_like(odd.odd)
+    )
+    return Slopes(*(np.concatenate(columns) for columns in zip(usual, odd, strict=True)))

@@ -19,7 +19,7 @@ import numpy as np
 
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance, scattered
-from flops_fit.fit.options import Noises, Slopes, noises, slopes
+from flops_fit.fit.options import Noises, Slopes, loss_slopes, noises, size_slopes
 
 _LEVEL_PRIOR_SD = 3.0
 _LEAST_WEIGHT = 1e-7
@@ -126,29 +126,15 @@ def fit_size_trend(log_flops: Floats, log_n: Floats, covariance: Floats, *, drif
     """Fit ln N* over ln C, shape (n_budgets,); without drift it is one straight line through all budgets.
 
     `covariance` is that of ln N* as the budgets show it, shape (n_budgets, n_budgets).
-
-    The exponent is expected at 0.5 ± 0.2: published ones lie between 0.37 and 0.79.
     """
     noise = noises(scatters=(0.02, 0.05, 0.10), drifts=(0.005, 0.02, 0.05, 0.09) if drifting else (0.0,))
-    slope = slopes(floors=np.zeros(1), factors=np.ones((1, 1)), means=(0.5,), sds=(0.2,))
-    return _fit(log_flops, log_n, covariance, noise, slope)
+    return _fit(log_flops, log_n, covariance, noise, size_slopes())
 
 
 def fit_loss_trend(log_flops: Floats, log_loss: Floats, covariance: Floats) -> Trend:
-    """Fit ln L* over ln C, shape (n_budgets,), whose covariance has shape (n_budgets, n_budgets).
-
-    For L* = E + K·C^-g the loss falls by a share (1 - E/L)·g per e-fold of compute, expected at 0.06 ± 0.03,
-    and that share itself decays by g·E/L per e-fold, expected at 0.10 ± 0.05.
-    """
-    shares = np.array([0.0, *np.linspace(0.2, 0.96, 20)])
+    """Fit ln L* over ln C, shape (n_budgets,), whose covariance has shape (n_budgets, n_budgets)."""
     noise = noises(scatters=(0.0005, 0.0015, 0.004), drifts=(0.0006, 0.0018, 0.005, 0.012))
-    slope = slopes(
-        floors=shares * np.exp(log_loss.min()),
-        factors=np.stack([shares - 1, -shares], axis=1),
-        means=(0.06, 0.10),
-        sds=(0.03, 0.05),
-    )
-    return _fit(log_flops, log_loss, covariance, noise, slope)
+    return _fit(log_flops, log_loss, covariance, noise, loss_slopes(log_loss))
 
 
 def _fit(log_flops: Floats, log_value: Floats, covariance: Floats, noise: Noises, slope: Slopes) -> Trend:
