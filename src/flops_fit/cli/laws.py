@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -64,7 +65,8 @@ def plot(args: argparse.Namespace) -> int:
 
 
 def _columns(text: str | None) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in (text or "").split(",") if pair]
+    # A comma ends a pair only if another begins behind it: names of columns may hold commas.
+    pairs = [pair.partition("=") for pair in re.split(r",(?=\s*\w+\s*=|\s*\w*\s*$)", text or "") if pair]
     if bad := [name for name, equals, found in pairs if not (name and equals and found)]:
         raise TableError(
             f"--columns: {', '.join(bad)!r} is not NAME=COLUMN.",

@@ -1,10 +1,13 @@
 """Which column of a table holds what: by our names, by symbols, or as the user says."""
 
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
+from flops_fit.runs.guesses import likely
 from flops_fit.runs.record import RunRecord
 
 SYMBOLS = {
@@ -18,22 +21,6 @@ SYMBOLS = {
 
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
 """Columns that no table can do without, and what `--columns` calls them."""
-
-_ALSO_CALLED = {
-    "n_params": ("params", "parameters", "num_params", "n_parameters", "model_size", "non_embedding_params"),
-    "n_units": (
-        "tokens",
-        "n_tokens",
-        "train_tokens",
-        "samples",
-        "n_samples",
-        "examples",
-        "images",
-        "data_size",
-    ),
-    "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss", "final_loss", "nll"),
-}
-"""Names seen in tables: suggested when the column is missing, never assumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +85,24 @@ def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]
 def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
     """Complain about needed columns in one go, so that the fix is one thing to paste."""
     missing = [name for name in NEEDED if name not in columns.places and name not in asked]
-    if missing:
-        named = ", ".join(f"{NEEDED[name]} ({name})" for name in missing)
-        pairs = ",".join(f"{NEEDED[name]}={_likely(name, columns.names)}" for name in missing)
+    if not missing:
+        return
+    if columns.names and all(number(name) is not None for name in columns.names):
         yield Complaint(
-            f"no column for {named}; the table has {_listed(columns.names)}",
-            f"--columns {pairs}",
-            "missing-column",
+            f"its first row holds numbers instead of names of columns: {_listed(columns.names)}",
+            "put a header first, e.g. N,D,loss",
+            "table-format",
         )
+        return
+    named = ", ".join(f"{NEEDED[name]} ({name})" for name in missing)
+    pairs = [f"{NEEDED[name]}={likely(name, columns.names) or 'COLUMN'}" for name in missing]
+    if "flops" not in columns.places and (compute := likely("flops", columns.names)):
+        pairs.append(f"C={compute}")
+    yield Complaint(
+        f"no column for {named}; the table has {_listed(columns.names)}",
+        f"--columns {shlex.quote(','.join(pairs))}",
+        "missing-column",
+    )
 
 
 def _repeated(columns: Columns) -> Iterator[Complaint]:
@@ -117,15 +114,6 @@ def _repeated(columns: Columns) -> Iterator[Complaint]:
                 "rename or delete all but one of them",
                 "repeated-column",
             )
-
-
-def _likely(name: str, names: Sequence[str]) -> str:
-    """Guess which column is meant; COLUMN where nothing comes close."""
-    for candidate in (name, NEEDED[name].lower(), *_ALSO_CALLED[name]):
-        lowered = [n.lower() for n in names]
-        if near := difflib.get_close_matches(candidate, lowered, n=1, cutoff=0.8):
-            return names[lowered.index(near[0])]
-    return "COLUMN"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -54,6 +54,8 @@ def load_table(
             `bad-where` or `bad-cells`, with every problem of the table in one message.
     """
     table = read_rows(source)
+    if not table.header:
+        raise collected(table.source, [Complaint("it has no runs", "give one row per run", "table-format")])
     found, complaints = find_columns(table.header, columns or {})
     complaints += _ragged(table)
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
@@ -114,7 +116,7 @@ def _bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
         if bad:
             yield Complaint(
                 f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {some(bad)}",
-                "correct those rows, or delete runs that have no result",
+                "correct those rows, or leave them out, e.g. with --where COLUMN=VALUE",
                 "bad-cells",
             )
 

@@ -1,0 +1,71 @@
+"""Which column of somebody's table is probably meant: suggested in messages, never assumed."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+_ALSO_CALLED = {
+    "n_params": ("n", "n_params", "params", "num_params", "parameters", "model_size", "model_params", "size"),
+    "n_units": (
+        "d",
+        "n_units",
+        "tokens",
+        "n_tokens",
+        "train_tokens",
+        "training_tokens",
+        "tokens_seen",
+        "samples",
+    ),
+    "flops": ("c", "flops", "flop", "compute", "training_flop", "total_flops", "total_flos"),
+    "loss": ("loss", "val_loss", "eval_loss", "validation_loss", "test_loss", "final_loss", "val_bpb", "nll"),
+}
+"""Names seen in tables, without capitals; the first match wins."""
+
+_PARTS = {
+    "n_params": ("param",),
+    "n_units": ("token", "sample", "example", "image", "data_size"),
+    "flops": ("flop", "total_flos"),
+    "loss": ("loss", "bpb", "nll", "cross_entropy"),
+}
+"""What such names contain."""
+
+_NOT_MEANT = (
+    "per_",
+    "lr",
+    "batch",
+    "wte",
+    "embed",
+    "second",
+    "step",
+    "weight",
+    "budget",
+    "param_group",
+    "aux",
+)
+"""Parts of names of other things, e.g. tokens_per_second."""
+
+
+def likely(field: str, names: Sequence[str]) -> str | None:
+    """Return the column that most likely holds a field; None where nothing comes close.
+
+    Names of logging tools count by their last part too: `eval/loss`, `config.n_params`.
+    """
+    plain = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names}
+    last = {name: re.split(r"[/.]", name.lower())[-1].strip() for name in names}
+    for called in (plain, last):
+        if exact := [name for alias in _ALSO_CALLED[field] for name in names if called[name] == alias]:
+            return _held_out(exact)
+    named = [n for n in names if any(part in plain[n] for part in _PARTS[field])]
+    if meant := [n for n in named if not any(part in plain[n] for part in _NOT_MEANT)]:
+        return _held_out(meant)
+    near = [n for alias in _ALSO_CALLED[field] for n in names if _close(alias, plain[n])]
+    return near[0] if near else None
+
+
+def _held_out(names: Sequence[str]) -> str:
+    """Prefer a loss on held-out data to one on training data."""
+    return next((name for name in names if re.search(r"val|eval|test", name.lower())), names[0])
+
+
+def _close(alias: str, name: str) -> bool:
+    return bool(difflib.get_close_matches(alias, [name], cutoff=0.8))
