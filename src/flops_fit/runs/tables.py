@@ -61,7 +61,7 @@ def load_table(
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
     found = _without_text_groups(found, rows)
-    complaints += [*misplaced, *_bad_cells(found, rows)]
+    complaints += misplaced or _bad_cells(found, rows)
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:

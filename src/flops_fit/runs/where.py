@@ -1,6 +1,7 @@
 """Which rows of a table are meant: those that hold given values in given columns."""
 
 import difflib
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +39,7 @@ def _no_column(column: str, value: object, header: Sequence[str]) -> Complaint:
     near = (difflib.get_close_matches(column, header, n=1) or ["COLUMN"])[0]
     return Complaint(
         f"where: no column is called {column!r}; the table has {some(header)}",
-        f"--where {near}={value}",
+        f"--where {shlex.quote(f'{near}={value}')}",
         "bad-where",
     )
 
@@ -46,8 +47,9 @@ def _no_column(column: str, value: object, header: Sequence[str]) -> Complaint:
 def _no_row(column: str, value: object, cells: Sequence[str]) -> Complaint:
     counts = Counter(cells).most_common()
     near = difflib.get_close_matches(str(value), [cell for cell, _ in counts], n=1) or [counts[0][0]]
+    found = some([f"{cell} ({n} row{'s' * (n > 1)})" for cell, n in counts])
     return Complaint(
-        f"where: no row has {column} = {value}; found {some([f'{cell} ({n} rows)' for cell, n in counts])}",
-        f"--where {column}={near[0]}",
+        f"where: no row has {column} = {value}; found {found}",
+        f"--where {shlex.quote(f'{column}={near[0]}')}",
         "bad-where",
     )
