@@ -170,6 +170,8 @@ class SurfaceForm(FitForm):
     """Allowed range of each parameter, in the order of `param_names`."""
     offset: ClassVar[str | None] = None
     """The parameter in the unit of the loss that may end at exactly 0, e.g. 'E'."""
+    of_size: ClassVar[bool] = True
+    """Whether the loss depends on N. Where it does not, the law answers losses only and asks no `optimum`."""
     batched: ClassVar[bool] = False
     """Whether `predict` and `jacobian` also take theta of shape (n_theta, batch, 1), and then return shapes
     (batch, n_runs) and (batch, n_runs, n_theta)."""

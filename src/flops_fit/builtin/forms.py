@@ -1,14 +1,15 @@
-"""The core's own fit forms: two estimators and the loss surfaces of `flops_fit.fit.forms`."""
+"""The core's own fit forms: two estimators, the surfaces of `fit.forms` and the curves of `fit.curves`."""
 
 from typing import Literal
 
 from flops_fit.components import Estimator, FitForm
 from flops_fit.fit import Law, Points, ValleyLaw, fit_best, fit_valley_law
+from flops_fit.fit.curves import M1, M2, M3, M4, Bnsl
 from flops_fit.fit.forms import Bounded, Ces, Chinchilla, DataConstrained, Gadre, Kappa
 
 
 class Auto(Estimator):
-    """The valley where runs form IsoFLOP budgets, else the surface E + A/N^alpha + B/D^beta."""
+    """The valley where runs form IsoFLOP budgets, else the surfaces that extrapolated best, averaged."""
 
     kind: Literal["auto"] = "auto"
 
@@ -37,12 +38,17 @@ class Valley(Estimator):
 
 FORMS: tuple[type[FitForm], ...] = (
     Auto,
+    Bnsl,
     Bounded,
     Ces,
     Chinchilla,
     DataConstrained,
     Gadre,
     Kappa,
+    M1,
+    M2,
+    M3,
+    M4,
     Valley,
 )
 """What the core's `flops_fit_fit_forms` hook offers."""

@@ -77,10 +77,10 @@ def _check_sizes(points: Points) -> None:
             fix=f"train at least five sizes at every budget: {_grid(points)}{alone}",
             code="too-few-sizes",
         )
-    if points.n_params.max() < _LEAST_RANGE * points.n_params.min():
+    span = float(points.n_params.max() / points.n_params.min())
+    if span < _LEAST_RANGE:
         raise FitError(
-            f"The sizes span a factor {points.n_params.max() / points.n_params.min():.3g} only; no minimum can "
-            "be told from a slope so close to it.",
+            f"The sizes span a factor {span:.3g} only; so close to a minimum the valley is flat.",
             fix=f"train a wider range of sizes: {_grid(points)}",
             code="narrow-range-of-sizes",
         )

@@ -9,6 +9,8 @@ from flops_fit.fit.choice import chosen_law
 from flops_fit.fit.competition import rivals_of
 from flops_fit.fit.contest import Contest, hold_contest
 from flops_fit.fit.conventions import Conventions, conventions_of
+from flops_fit.fit.curve_findings import findings_of_curve
+from flops_fit.fit.curve_law import fit_curve
 from flops_fit.fit.determined import check_determined, check_minima
 from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Chinchilla
@@ -48,6 +50,18 @@ def fit_law(
         FitError: the runs cannot determine an answer; the message says what to train.
     """
     points = points_of(records)
+    conventions = conventions_of(points, declared or Conventions(), unit=unit)
+    if isinstance(form, SurfaceForm) and not form.of_size:
+        curve = fit_curve(points, form)
+        return ScalingLaw(
+            unit=unit,
+            form=form.model_dump(mode="json"),
+            points=points,
+            headline=curve,
+            second=None,
+            findings=findings_of_curve(points, curve, planned=planned, records=records),
+            conventions=conventions,
+        )
     check_determined(points)
     if form is None or form.kind in _BY_MINIMA:
         check_minima(points)
@@ -64,7 +78,7 @@ def fit_law(
         rivals=rivals,
         power_laws=fit_power_laws(points),
         findings=findings_of(points, headline, second, planned=planned, rivals=rivals, records=records),
-        conventions=conventions_of(points, declared or Conventions(), unit=unit),
+        conventions=conventions,
     )
 
 

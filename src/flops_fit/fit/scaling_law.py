@@ -11,6 +11,7 @@ from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.competition import Rival
 from flops_fit.fit.conventions import Conventions
+from flops_fit.fit.curve_law import CurveLaw
 from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
@@ -19,7 +20,7 @@ from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 from flops_fit.plugins import registry
 
-_Ours = ValleyLaw | SurfaceLaw | MixtureLaw
+_Ours = ValleyLaw | SurfaceLaw | MixtureLaw | CurveLaw
 _OUR_LAWS: TypeAdapter[_Ours] = TypeAdapter(Annotated[_Ours, Field(discriminator="kind")])
 
 
