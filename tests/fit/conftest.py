@@ -1,35 +1,31 @@
 """Runs to fit: simulated with known answers, and public tables where they lie beside the checkout."""
 
-import csv
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from flops_fit.components import SurfaceForm
-from flops_fit.runs import RunRecord, read_table
+from flops_fit.runs import RunRecord, Table, load_table, read_table
 
 EPOCH = (1.8172, 482.01, 2085.43, 0.3478, 0.3658)
 """E, A, B, alpha, beta of Besiroglu et al. 2024, arXiv:2404.10102."""
 
 
 @pytest.fixture(scope="session")
-def public_runs(real_data, tmp_path_factory) -> Callable[..., tuple[RunRecord, ...]]:
+def public_runs(real_data) -> Callable[..., tuple[RunRecord, ...]]:
     """Read one public table, or those of its rows where the columns named hold the values given."""
 
     def read(name: str, **where: str) -> tuple[RunRecord, ...]:
-        path = real_data / f"{name}.csv"
-        if not where:
-            return read_table(path)
-        chosen = tmp_path_factory.mktemp("tables") / path.name
-        with path.open(newline="") as source, chosen.open("w", newline="") as target:
-            reader = csv.DictReader(source)
-            writer = csv.DictWriter(target, reader.fieldnames)
-            writer.writeheader()
-            writer.writerows(row for row in reader if all(row[k] == v for k, v in where.items()))
-        return read_table(chosen)
+        return read_table(real_data / f"{name}.csv", where=where)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def public_table(real_data) -> Callable[[str], Table]:
+    """Read one public table with its columns of text."""
+    return lambda name: load_table(real_data / f"{name}.csv")
 
 
 @pytest.fixture(scope="session")

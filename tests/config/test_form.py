@@ -1,0 +1,32 @@
+import pytest
+
+from flops_fit.config.form import read_form
+from flops_fit.errors import SpecError
+from flops_fit.fit.forms import Bounded
+
+
+@pytest.mark.parametrize(
+    "form", ["{kind: bounded, chance: 0.9}", {"kind": "bounded", "chance": 0.9}, Bounded(chance=0.9)]
+)
+def test_a_form_may_be_yaml_a_mapping_or_an_object(form):
+    assert read_form(form) == Bounded(chance=0.9)
+
+
+def test_a_name_is_enough():
+    assert read_form("bounded") == Bounded()
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("chinchila", r"(?s)no fit form is called 'chinchila'; installed: auto.*use 'chinchilla'"),
+        ("{kind: bounded, chanc: 1}", r"(?s)fit.chanc: there is no such field.*use 'chance'"),
+        ("{kind: bounded, chance: -1}", "found -1; allowed: values above 0"),
+        ("[1, 2", "is not a YAML value"),
+        ("3", "3 is no `fit`"),
+        ("{chance: 1}", "`kind` is missing"),
+    ],
+)
+def test_a_form_that_is_none_is_one_clear_error(form, message):
+    with pytest.raises(SpecError, match=message):
+        read_form(form)
