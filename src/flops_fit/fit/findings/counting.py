@@ -10,6 +10,8 @@ from flops_fit.fit.points import Points
 
 _LARGE = 0.02
 """Change of the exponent from which on the convention must be quoted with it."""
+_FAR = 0.1
+"""Change of ln N* that is worth a word."""
 _MANY = 0.2
 """Share of a model in embeddings and output head from which on small models are counted at large."""
 
@@ -23,9 +25,10 @@ def about_counting(points: Points) -> Iterator[Finding]:
     changes = convention_changes(points)
     if not changes:
         return
-    largest = max((abs(change.exponent_change) for change in changes), default=0.0)
+    largest = max(abs(change.exponent_change) for change in changes)
     share = _largest_share_of_embeddings(points)
-    if largest > _LARGE or share > _MANY:
+    moved = max(abs(change.log_n_change) for change in changes)
+    if largest > _LARGE or share > _MANY or moved > _FAR:
         yield Finding(
             code="counting-matters",
             severity="warning" if largest > _LARGE else "info",

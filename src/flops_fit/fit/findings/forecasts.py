@@ -16,14 +16,17 @@ from flops_fit.fit.valley_law import ValleyLaw
 
 _Mask = NDArray[np.bool_]
 
-_SURPRISING = 1.5
-"""Misses of the valley's backtest over what its variances allow for; 1 is as expected."""
+_SURPRISING = {"N*": 1.45, "L*": 1.25}
+"""Misses of the valley's backtest over what its variances allow for; 1 is as expected. Without a defect 200
+simulated sweeps came to 1.4 and 1.1 at most."""
 _IMPLAUSIBLE = 0.01
 _TOP = 0.2
 """Share of the runs that is held out where there are no budgets."""
 _FEWEST_BELOW = 3
 """Times as many runs as parameters that must remain."""
 _OUTLYING = 0.1
+_TRUSTED = 0.75
+"""Share of the runs held out that the fit to all must believe."""
 
 
 def about_forecasts(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Finding]:
@@ -35,16 +38,17 @@ def about_forecasts(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Fin
 
 
 def _of_valley(law: ValleyLaw) -> Iterator[Finding]:
-    worst = max(law.size_calibrations.above.factor, law.loss_calibrations.above.factor)
-    if worst > _SURPRISING:
+    factors = {"N*": law.size_calibrations.above.factor, "L*": law.loss_calibrations.above.factor}
+    worst = max(factors, key=lambda answer: factors[answer] / _SURPRISING[answer])
+    if factors[worst] > _SURPRISING[worst]:
         yield Finding(
             code="failed-backtest",
             severity="warning",
-            message=f"Fitted to lower budgets only, the fit missed upper ones by {worst:.2g} times what it "
-            "expected; the intervals were widened by that much.",
+            message=f"Fitted to lower budgets only, the valley missed {worst} of upper ones by "
+            f"{factors[worst]:.2g} times what it expected; its intervals were widened by that much.",
             action="look for what changed between budgets, such as batch size or learning rate",
-            value=worst,
-            threshold=_SURPRISING,
+            value=factors[worst],
+            threshold=_SURPRISING[worst],
         )
 
 
@@ -76,11 +80,12 @@ def _surprise(points: Points, law: SurfaceLaw, held_out: _Mask) -> tuple[float, 
     """Return how likely so large misses are, by an F test on all of them together, and their mean.
 
     It judges means of (N, D) cells, because seeds of a cell err together, and leaves out the runs that the
-    fit to all of them ignores.
+    fit to all of them ignores, unless they are so many that they are what failed to be foretold.
     """
     refit = refitted(points, law, (~held_out).astype(np.float64)[None])
     J = laid_over(points, law.form).fitted(refit.work)[1][0]
     kept = loss_of(points, law).weight(residuals_of(points, law)) >= _OUTLYING
+    kept |= held_out & (kept[held_out].mean() < _TRUSTED)
     misses, above = _cell_means(points, refit.residuals[0], J, kept & held_out)
     residuals, below = _cell_means(points, refit.residuals[0], J, kept & ~held_out)
     spare = len(residuals) - J.shape[1]

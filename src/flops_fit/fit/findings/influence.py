@@ -12,16 +12,18 @@ from flops_fit.fit.findings.refits import log_n_at, refitted
 from flops_fit.fit.law import Law
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw
-from flops_fit.fit.valley import refit_without
+from flops_fit.fit.valley import WINDOWS, Valley, fit_valley, refit_without
 from flops_fit.fit.valley_law import ValleyLaw
 
-_LARGE = {"valley": 1.0, "surface": 1.75}
+_LARGE = {"valley": 0.75, "surface": 1.75}
 """Standard errors by which ln N* may move when one budget or one size is left out. In 50 and in 240 simulated
 sweeps without a defect it moved by 0.5 and by 1.7 at most. A valley's interval also holds what a new budget
 would scatter, which makes its standard error larger."""
 _TOO_LARGE = 2.0
 """How many times as far is an error."""
 _MOST_SIZES = 60
+_MOST_SIZES_OF_A_VALLEY = 6
+"""Each takes a fit of the whole valley."""
 
 
 class _Shift(NamedTuple):
@@ -56,12 +58,35 @@ def _standard_error(law: Law) -> float:
 
 
 def _of_valley(points: Points, law: ValleyLaw) -> Iterator[_Shift]:
-    """Leave out each budget but the top one, whose absence is the backtest's business."""
+    """Leave out the sizes that budgets share, and each budget but the top one: that is for the backtest."""
     budgets, top = budgets_of(points), float(np.log(law.flops_range[1]))
-    answer = law.valley.minimum(top).log_n.mean
+    answer = _log_n(law.valley, top)
     for i, budget in enumerate(budgets[:-1]):
-        without = refit_without(law.valley, budgets, i).minimum(top).log_n.mean
-        yield _Shift(f"the runs at {budget.flops:.3g} FLOPs", without - answer)
+        without = refit_without(law.valley, budgets, i)
+        yield _Shift(f"the runs at {budget.flops:.3g} FLOPs", _log_n(without, top) - answer)
+    for n_params in _shared_sizes(points, law):
+        rest = budgets_of(points.only(points.n_params != n_params))
+        yield _Shift(f"the size N = {n_params:.3g}", _log_n(fit_valley(rest), top) - answer)
+
+
+def _shared_sizes(points: Points, law: ValleyLaw) -> list[float]:
+    """Return the few sizes that lie in the windows of the most budgets, if of more than one."""
+    best = dict(zip([m.flops for m in law.minima], [m.n_params for m in law.minima], strict=True))
+    near = [
+        points.n_params[
+            np.isclose(points.budget, flops, rtol=0.3) & (np.abs(np.log(points.n_params / n)) < WINDOWS[-1])
+        ]
+        for flops, n in best.items()
+    ]
+    sizes, n_budgets = np.unique(
+        np.concatenate([np.unique(n_params) for n_params in near]), return_counts=True
+    )
+    shared = np.argsort(-n_budgets, kind="stable")[:_MOST_SIZES_OF_A_VALLEY]
+    return [float(sizes[i]) for i in shared if n_budgets[i] > 1]
+
+
+def _log_n(valley: Valley, log_flops: float) -> float:
+    return float(np.mean([m.size_trend.predict(log_flops).mean for m in valley.members]))
 
 
 def _of_surface(points: Points, law: SurfaceLaw) -> Iterator[_Shift]:

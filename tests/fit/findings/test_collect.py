@@ -1,0 +1,42 @@
+from flops_fit.design import Finding
+from flops_fit.fit import fit_law
+from flops_fit.fit.findings import findings_of
+
+
+def test_a_good_sweep_has_nothing_to_warn_of(clean):
+    assert {f.severity for f in fit_law(clean).findings} == {"info"}
+
+
+def test_neither_has_a_good_surface(clean_surface):
+    assert set(clean_surface.found) == {"compute-is-6nd", "form-assumed"}
+
+
+def test_findings_come_with_the_gravest_first(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.002, budgets=[1e17, 1e18, 5e18], n_sizes=4))
+    order = [("error", "warning", "info").index(f.severity) for f in law.findings]
+    assert order == sorted(order)
+    assert order[0] == 0
+
+
+def test_what_the_plan_knew_stays_unless_the_fit_knows_better(clean_valley):
+    def planned(code):
+        return Finding(code=code, severity="error", message="planned", action="")
+
+    found = findings_of(
+        clean_valley.points,
+        clean_valley.law,
+        None,
+        planned=[planned("many-epochs"), planned("compute-is-6nd")],
+    )
+    assert [f.message == "planned" for f in found if f.code in {"many-epochs", "compute-is-6nd"}] == [
+        True,
+        False,
+    ]
+    assert found[0].code == "many-epochs"
+
+
+def test_where_a_number_decides_it_stands_beside_its_threshold(valley, chinchilla_runs):
+    found = valley(chinchilla_runs(noise=0.002, budgets=[1e17, 2e17, 3e17, 4e17, 5e17], n_sizes=4)).found
+    span, budgets = found["narrow-span"], found["few-budgets"]
+    assert (span.value, span.threshold) == (5.0, 10.0)
+    assert (budgets.value, budgets.threshold) == (5, 7)

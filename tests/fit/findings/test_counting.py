@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+
+def with_embeddings(runs, factor):
+    """Give each model embeddings that grow as N^(1/3), as vocabulary times width does."""
+    for r in runs:
+        embeddings = factor * r.n_params ** (1 / 3)
+        yield replace(r, n_params_nonembedding=r.n_params - embeddings)
+
+
+def test_small_models_are_told_what_the_count_of_embeddings_does(valley, clean):
+    finding = valley(list(with_embeddings(clean, 12_000))).found["counting-matters"]
+    assert finding.severity == "warning"
+    assert finding.message.startswith("With N without embeddings the exponent of N* changes by +0.")
+    assert finding.value > finding.threshold == 0.02
+
+
+def test_a_large_share_of_embeddings_that_changes_little_is_mentioned_only(valley, clean):
+    runs = [replace(r, n_params_nonembedding=0.7 * r.n_params) for r in clean]
+    finding = valley(runs).found["counting-matters"]
+    assert finding.severity == "info"
+    assert finding.value == pytest.approx(0, abs=1e-3)
+
+
+def test_without_embeddings_worth_counting_nothing_is_said(valley, clean):
+    assert "counting-matters" not in valley(list(with_embeddings(clean, 10))).found
+
+
+def test_counted_flops_that_differ_from_6nd_move_the_answer(valley, clean):
+    """What is not 6·N·D doubles the cost of the smallest models."""
+    runs = [replace(r, flops=r.flops * (1 + np.sqrt(3e6 / r.n_params))) for r in clean]
+    assert "With C = 6·N·D" in valley(runs).found["counting-matters"].message
