@@ -93,7 +93,7 @@ def test_minima_beyond_the_sizes_trained_make_the_law_unreliable(chinchilla_runs
 
 def test_few_budgets_and_few_sizes_are_found_out(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.001, budgets=np.geomspace(1e17, 1e18, 4), n_sizes=4))
-    assert {"few-budgets", "few-sizes"} <= codes(law, "warning")
+    assert {"few-budgets", "few-sizes-per-budget"} <= codes(law, "warning")
 
 
 def test_the_disagreement_on_the_llama_table_is_reported(public_runs):
