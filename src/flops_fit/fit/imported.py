@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flops_fit.components import FitForm
 from flops_fit.design import Finding
+from flops_fit.errors import FitError
 from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.error_rates import about_error_rates, are_error_rates, form_for_error_rates
 from flops_fit.fit.pipeline import fit_law
@@ -30,4 +31,15 @@ def fit_imported(
     if are_error_rates(points, loss_unit):
         form = form_for_error_rates(points, form)
         planned = (*planned, *about_error_rates(points, form, loss_unit))
-    return fit_law(records, form, unit=unit, declared=declared, planned=planned)
+    try:
+        return fit_law(records, form, unit=unit, declared=declared, planned=planned)
+    except FitError as error:
+        raise _with_sets(error, planned) from error
+
+
+def _with_sets(error: FitError, planned: Sequence[Finding]) -> FitError:
+    """Name a mixture of sets where it may be why no law fits."""
+    sets = next((finding for finding in planned if finding.code == "several-sets"), None)
+    if sets is None:
+        return error
+    return FitError(f"{error.problem} {sets.message}", fix=f"{error.fix}; or {sets.action}", code=error.code)
