@@ -3,12 +3,12 @@
 import difflib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
 from flops_fit.runs.guesses import likely
-from flops_fit.runs.record import RunRecord
+from flops_fit.runs.record import COLUMNS
 
 SYMBOLS = {
     "N": "n_params",
@@ -44,7 +44,7 @@ class Columns:
 def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Columns, list[Complaint]]:
     """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name."""
     names = tuple(cell.strip() for cell in header)
-    ours = {field.name for field in fields(RunRecord)}
+    ours = set(COLUMNS)
     asked = {SYMBOLS.get(key, key): column for key, column in wanted.items()}
     places = _by_name(names, ours) | {
         key: names.index(column) for key, column in asked.items() if column in names

@@ -3,10 +3,10 @@
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from flops_fit.errors import TableError, unwritable
+from flops_fit.runs import record
 from flops_fit.runs.cells import KINDS
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.rows import JSON_LINES, PARQUET, arrow, written
@@ -14,7 +14,7 @@ from flops_fit.runs.rows import JSON_LINES, PARQUET, arrow, written
 _FIRST = (
     "run_id budget size seed n_params n_params_nonembedding n_units flops flops_6nd loss status reason wall_s"
 )
-COLUMNS = (*_FIRST.split(), *(f.name for f in fields(RunRecord) if f.name not in _FIRST.split()))
+COLUMNS = (*_FIRST.split(), *(name for name in record.COLUMNS if name not in _FIRST.split()))
 """Columns of an exported table, in order."""
 
 

@@ -1,7 +1,9 @@
 """One trained (or failed, or simulated) run: what the engine writes and the fit reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Literal
+
+from flops_fit.runs.curves import Curve
 
 Status = Literal["completed", "diverged", "failed"]
 Origin = Literal["trained", "simulated", "imported"]
@@ -44,3 +46,9 @@ class RunRecord:
     """FLOPs that were executed for this run beyond those executed for the run before it in its trunk."""
     plan_id: str = ""
     """Hash of the plan that this run was trained for."""
+    curve: Curve = field(default=(), compare=False, repr=False)
+    """Losses on the way; kept beside the rows, and not read back with them."""
+
+
+COLUMNS = tuple(f.name for f in fields(RunRecord) if f.name != "curve")
+"""Of the table `runs`, and of every exported table."""

@@ -1,6 +1,8 @@
 """The tables of `runs.sqlite`, and how files of earlier releases are brought up to date."""
 
-SCHEMA_VERSION = 3
+from flops_fit.runs.curves import CURVES
+
+SCHEMA_VERSION = 4
 """Kept in `user_version`; raised whenever a release changes the tables."""
 
 RUNS = """
@@ -40,7 +42,7 @@ CREATE TABLE audits (
 )
 """
 
-CREATE = (RUNS, AUDITS)
+CREATE = (RUNS, AUDITS, CURVES)
 
 MIGRATIONS = {
     1: (
@@ -48,5 +50,6 @@ MIGRATIONS = {
         "ALTER TABLE runs ADD COLUMN flops_executed REAL",
     ),
     2: (AUDITS,),
+    3: (CURVES,),
 }
 """What turns a file of one schema into one of the next."""

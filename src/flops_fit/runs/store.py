@@ -12,16 +12,16 @@ from typing import Self
 
 from flops_fit.errors import StoreError
 from flops_fit.runs.audit import Audit
-from flops_fit.runs.record import RunRecord
+from flops_fit.runs.curves import INSERT_POINT, SELECT_POINTS, Curve, curves_of, rows_of
+from flops_fit.runs.record import COLUMNS, RunRecord
 from flops_fit.runs.schema import CREATE, MIGRATIONS, SCHEMA_VERSION
 
 BUSY_S = 60.0
 """How long a write waits for another process before it gives up."""
 
-_COLUMNS = tuple(field.name for field in fields(RunRecord))
 _INSERT = f"""
-INSERT INTO runs ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
-ON CONFLICT (run_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+INSERT INTO runs ({", ".join(COLUMNS)}) VALUES ({", ".join("?" * len(COLUMNS))})
+ON CONFLICT (run_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}
 WHERE runs.status = 'failed'
 """  # noqa: S608 - names come from the fields of RunRecord, never from a user
 _AUDIT_COLUMNS = tuple(field.name for field in fields(Audit))
@@ -68,7 +68,8 @@ class RunStore:
     def add(self, record: RunRecord) -> None:
         """Commit one run, unless a completed or diverged row already has its id."""
         with self._explained(), self._transaction():
-            self._connection.execute(_INSERT, astuple(record))
+            self._connection.execute(_INSERT, [getattr(record, name) for name in COLUMNS])
+            self._connection.executemany(INSERT_POINT, rows_of(record.run_id, record.curve))
 
     def adopt(self, run_ids: Collection[str], plan_id: str) -> None:
         """Count finished rows as part of a plan that holds the very same runs."""
@@ -81,7 +82,7 @@ class RunStore:
     def read(self, run_ids: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Return the runs named, or all, by budget, size and seed, whatever the order they ended in."""
         with self._explained():
-            names = [name for name in _COLUMNS if name in self._columns("runs")]
+            names = [name for name in COLUMNS if name in self._columns("runs")]
             rows = self._connection.execute(
                 f"SELECT {', '.join(names)} FROM runs ORDER BY budget, n_params, seed, run_id"  # noqa: S608 - same
             ).fetchall()
@@ -103,6 +104,13 @@ class RunStore:
                 f"SELECT {', '.join(_AUDIT_COLUMNS)} FROM audits ORDER BY run_id"  # noqa: S608 - same
             ).fetchall()
         return tuple(Audit(**dict(zip(_AUDIT_COLUMNS, row, strict=True))) for row in rows)
+
+    def curves(self) -> dict[str, Curve]:
+        """Return how the loss of each run fell, by its id."""
+        with self._explained():
+            if not self._columns("curves"):  # a file of an earlier release, opened for reading
+                return {}
+            return curves_of(self._connection.execute(SELECT_POINTS).fetchall())
 
     def close(self) -> None:
         """Let go of the file."""
