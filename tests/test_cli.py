@@ -183,6 +183,27 @@ def test_columns_of_other_names_are_mapped(tmp_path, capsys):
     assert "NAME=COLUMN" in capsys.readouterr().err
 
 
+def test_every_option_of_fit_reaches_the_fit(tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    header = '"n, all",D,loss,data,C'
+    rows = [
+        f"{n},{d},{1.8 + 480 * n**-0.35 + 2000 * d**-0.37:.6f},{data},{6.3 * n * d}"
+        for data in ("c4", "wiki")
+        for n in (1e6, 2e6, 4e6, 8e6, 1.6e7)
+        for d in (2e8, 4e8, 8e8, 1.6e9)
+    ]
+    table.write_text("\n".join([header, *rows]))
+    options = "--where data=c4 --form chinchilla --n-is total --c-is counted --unit token".split()
+    options += ["--columns", "N=n, all,loss=loss", "--loss-unit", "nats per token", "--out", str(tmp_path)]
+    assert main(["fit", str(table), *options]) in {0, 3}
+    told = capsys.readouterr()
+    assert "Fit 'chinchilla' to 20 runs" in told.out
+    assert "Counted as: N total, C counted, unit of L nats per token." in told.out
+    assert "| D (tokens) |" in told.out
+    assert f"law and plots are in {tmp_path}" in told.err
+    assert (tmp_path / "plots" / "isoflop.png").is_file()
+
+
 def test_plugins_lists_the_core_and_gpt(capsys):
     assert main(["plugins", "--check"]) == 0
     shown = capsys.readouterr().out
@@ -204,6 +225,12 @@ def test_a_missing_spec_is_one_clear_error(capsys):
         (["fit", "LAW", "--out", "in-the-way"], "in-the-way/law.json cannot be written"),
         (["fit", "LAW", "--columns", "N=a,N=b"], "twice"),
         (["fit", "."], "There is no sweep in ."),
+        (["fit", "LAW", "--where", "data"], "'data' is not COLUMN=VALUE"),
+        (["fit", "LAW", "--where", "a=1", "--where", "a=2"], "names one of a twice"),
+        (["fit", "LAW", "--where", "seed=0"], "columns and where choose from a table"),
+        (["fit", "LAW", "--form", "chinchila"], "use 'chinchilla'"),
+        (["fit", "LAW", "--c-is", "6ND"], "C is declared to be 6·N·D, but it is"),
+        (["export", "LAW", "--to", "runs.xlsx"], "'.xlsx' is no format of a table"),
         (["init", "--model", "gtp"], "use 'gpt'"),
         (["init", "--out", "nowhere/sweep.yaml"], "nowhere/sweep.yaml: cannot be written"),
         (["predict", "in-the-way", "--flops", "1e18"], "in-the-way is no scaling law"),
