@@ -3,9 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flops_fit.fit.findings.refits import log_n_at, refitted
+from flops_fit.fit.findings.refits import log_n_at, refitted, surface_of
 from flops_fit.fit.robust import refine, tukey
-from flops_fit.fit.surface import laid_over
 
 
 def tilted(runs, budget, slope):
@@ -45,9 +44,9 @@ def test_what_a_surface_would_answer_without_some_runs_is_what_it_answers_withou
     refit = refitted(points, law, first.astype(float)[None])
     scale = law.residual_scale
     alone = refine(
-        laid_over(points.only(first), law.form),
+        surface_of(points.only(first), law),
         np.log(points.loss[first]),
-        laid_over(points.only(first), law.form).work(law.theta)[None],
+        surface_of(points.only(first), law).work(law.theta)[None],
         counts=np.ones((1, int(first.sum()))),
         loss=tukey(4.685 * scale),
         steps=50,

@@ -17,13 +17,16 @@ from flops_fit.fit.findings.outliers import about_outliers
 from flops_fit.fit.findings.seeds import about_seeds
 from flops_fit.fit.findings.table import about_table
 from flops_fit.fit.law import Law
+from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.odd_slopes import about_slopes
 from flops_fit.fit.points import Points
-from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.surface import SurfaceLaw, runs_used
 from flops_fit.fit.surface_findings import about_surface
 from flops_fit.fit.valley_law import ValleyLaw
 from flops_fit.runs import RunRecord
 
+_OF_ANY_SURFACE = {"left-out-runs", "not-converged"}
+"""What holds of a form also where it is only part of an average."""
 _GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -64,12 +67,29 @@ def _about_kind(points: Points, headline: Law) -> Iterator[Finding]:
         yield from about_minima(points, headline)
         yield from about_slopes(headline)
         yield from about_grid(points, headline)
-    if isinstance(headline, SurfaceLaw):
+        yield from _about_runs(points, headline)
+    elif isinstance(headline, SurfaceLaw):
+        used = runs_used(points, headline)
         yield from about_surface(headline)
-        yield from about_identifiability(points, headline)
-        yield from about_estimators(points, headline)
-    if isinstance(headline, ValleyLaw | SurfaceLaw):
-        yield from about_outliers(points, headline)
-        yield from about_seeds(points, headline)
-        yield from about_forecasts(points, headline)
-        yield from about_influence(points, headline)
+        yield from about_identifiability(used, headline)
+        yield from about_estimators(used, headline)
+        yield from _about_runs(used, headline)
+    elif isinstance(headline, MixtureLaw):
+        yield from _about_mixture(points, headline)
+
+
+def _about_runs(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Finding]:
+    yield from about_outliers(points, law)
+    yield from about_seeds(points, law)
+    yield from about_forecasts(points, law)
+    yield from about_influence(points, law)
+
+
+def _about_mixture(points: Points, law: MixtureLaw) -> Iterator[Finding]:
+    """Look at the runs through the form that is believed most."""
+    lead = law.members[0]
+    used = runs_used(points, lead)
+    yield from (f for f in about_surface(lead) if f.code in _OF_ANY_SURFACE)
+    yield from about_identifiability(used, lead)
+    yield from about_outliers(used, lead)
+    yield from about_seeds(used, lead)

@@ -9,9 +9,9 @@ from scipy.special import fdtrc
 from flops_fit.design import Finding
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.bootstrap import cells
-from flops_fit.fit.findings.refits import loss_of, refitted, residuals_of
+from flops_fit.fit.findings.refits import loss_of, refitted, residuals_of, surface_of
 from flops_fit.fit.points import Points
-from flops_fit.fit.surface import SurfaceLaw, laid_over
+from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import ValleyLaw
 
 _Mask = NDArray[np.bool_]
@@ -83,7 +83,7 @@ def _surprise(points: Points, law: SurfaceLaw, held_out: _Mask) -> tuple[float, 
     fit to all of them ignores, unless they are so many that they are what failed to be foretold.
     """
     refit = refitted(points, law, (~held_out).astype(np.float64)[None])
-    J = laid_over(points, law.form).fitted(refit.work)[1][0]
+    J = surface_of(points, law).fitted(refit.work)[1][0]
     kept = loss_of(points, law).weight(residuals_of(points, law)) >= _OUTLYING
     kept |= held_out & (kept[held_out].mean() < _TRUSTED)
     misses, above = _cell_means(points, refit.residuals[0], J, kept & held_out)

@@ -3,12 +3,18 @@
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.form_surface import FormSurface
 from flops_fit.fit.points import Points
 from flops_fit.fit.robust import Refined, RobustLoss, huber, refine, tukey
 from flops_fit.fit.surface import SurfaceLaw, laid_over
 
 _ENOUGH_FOR_TUKEY = 20
 _STEPS, _TOLERANCE = 30, 1e-6
+
+
+def surface_of(points: Points, law: SurfaceLaw) -> FormSurface:
+    """Lay the fitted form over the runs that count for it, weighed as they were."""
+    return laid_over(points, law.form, law.seed_noise)
 
 
 def loss_of(points: Points, law: SurfaceLaw) -> RobustLoss:
@@ -19,14 +25,14 @@ def loss_of(points: Points, law: SurfaceLaw) -> RobustLoss:
 
 def residuals_of(points: Points, law: SurfaceLaw) -> Floats:
     """Return what the surface leaves of each run's response, shape (n_runs,)."""
-    surface = laid_over(points, law.form)
+    surface = surface_of(points, law)
     residuals: Floats = surface.response(points.loss) - surface.fitted(surface.work(law.theta)[None])[0][0]
     return residuals
 
 
 def refitted(points: Points, law: SurfaceLaw, counts: Floats, loss: RobustLoss | None = None) -> Refined:
     """Fit the surface again from where it is, runs counting as `counts` say, shape (batch, n_runs)."""
-    surface = laid_over(points, law.form)
+    surface = surface_of(points, law)
     start = np.repeat(surface.work(law.theta)[None], len(counts), axis=0)
     response = surface.response(points.loss)
     loss = loss or loss_of(points, law)
@@ -35,6 +41,6 @@ def refitted(points: Points, law: SurfaceLaw, counts: Floats, loss: RobustLoss |
 
 def log_n_at(points: Points, law: SurfaceLaw, work: Floats, flops: float) -> Floats:
     """Return ln N* of each of a batch of working parameters."""
-    thetas = laid_over(points, law.form).theta(work)
+    thetas = surface_of(points, law).theta(work)
     best = [law.form.optimum(theta, flops, law.flops_per_unit).n_params for theta in thetas]
     return np.log(best)
