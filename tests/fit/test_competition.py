@@ -3,7 +3,9 @@ import pytest
 
 from flops_fit.fit import Chinchilla, fit_law, law_from_json
 from flops_fit.fit.competition import spread
-from flops_fit.fit.forms import Ces, Kappa
+from flops_fit.fit.forms import Ces, Gadre, Kappa
+
+METHODS_OF_BUDGETS = {"valley", "parabola", "interpolated"}
 
 
 def unstable(law):
@@ -12,15 +14,28 @@ def unstable(law):
 
 def test_every_method_takes_part_once(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.002))
-    assert [r.name for r in law.rivals] == ["valley", "chinchilla", "ces", "kappa", "parabola"]
-    for form in (Chinchilla(), Kappa()):
-        names = [r.name for r in fit_law(chinchilla_runs(noise=0.002), form).rivals]
-        assert sorted(names) == ["ces", "chinchilla", "kappa", "parabola", "valley"]
+    names = ["valley", "chinchilla", "ces", "kappa", "parabola", "interpolated"]
+    assert [r.name for r in law.rivals] == names
+    for form in (Chinchilla(), Kappa(), Gadre()):
+        rivals = fit_law(chinchilla_runs(noise=0.002), form).rivals
+        assert {r.name for r in rivals} == {*names, form.kind}
+        assert len({r.name for r in rivals}) == len(rivals)
 
 
 def test_runs_without_budgets_are_left_to_the_surfaces(public_runs):
     law = fit_law(public_runs("gadre", source="gadre_c4_original"))
-    assert [r.name for r in law.rivals] == ["chinchilla", "ces", "kappa"]
+    assert [r.name for r in law.rivals] == ["average", "chinchilla", "ces", "kappa", "gadre"]
+
+
+def test_every_rival_shows_how_good_it_has_been(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.002, n_sizes=11))
+    for rival in law.rivals:
+        assert rival.n_origins == 3
+        assert 0 < rival.backtest_loss < 0.02
+        assert 0 < rival.backtest_size < 0.5
+        assert (rival.weight is None) == (rival.bic is None) == (rival.name in METHODS_OF_BUDGETS)
+        assert rival.r_squared is None or 0.9 < rival.r_squared <= 1
+    assert sum(rival.weight or 0 for rival in law.rivals) == pytest.approx(1)
 
 
 def test_all_methods_agree_on_exact_runs(chinchilla_runs, true_optimum):
