@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 import torch
-from probed_parts import LENGTH, VOCABULARY, Family, Net, Text, spec_of
+from probed_parts import LENGTH, VOCABULARY, WIDTHS, Family, Net, Text, spec_of
 from torch import nn
 
 from flops_fit.builtin.losses import CrossEntropy
@@ -47,6 +47,14 @@ class HalfUsed(Net):
 
     def hidden(self, batch):
         return torch.tanh(self.now(self.embedding(batch["input_ids"])))
+
+
+class HalfUsedWhenWide(Net):
+    """The largest size skips `before`."""
+
+    def hidden(self, batch):
+        wide = self.now.in_features == WIDTHS[-1]
+        return HalfUsed.hidden(self, batch) if wide else super().hidden(batch)
 
 
 class LookingAhead(Net):
@@ -141,7 +149,8 @@ class OfNoShape(Net):
 MODELS = {
     DrawingOnItsOwn: ("unseeded-build", "now.weight"),
     SeededInside: ("build-ignores-seed", "every torch seed"),
-    HalfUsed: ("unused-parameter", "before.weight"),
+    HalfUsed: ("unused-parameter", "toy has parameters that get no gradient: before.weight"),
+    HalfUsedWhenWide: ("unused-parameter", "toy d64 has parameters that get no gradient: before.weight"),
     LookingAhead: ("not-causal", "before position 1 of 6"),
     LookingOneAhead: ("not-causal", "before position 1 of 6"),
     Mixing: ("rows-mix", "depend on other rows"),

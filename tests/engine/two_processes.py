@@ -54,7 +54,7 @@ class Masked(tiny_parts.Points):
     kind: Literal["masked"] = "masked"
 
     def train_batches(self, batch_size, seed, start_step=0):
-        for step, batch in enumerate(super().train_batches(batch_size, seed, start_step)):
+        for step, batch in enumerate(super().train_batches(batch_size, seed, start_step), start_step):
             labels = batch["inputs"][:, 0].mul(3).round().long()
             labels[1::5] = -100
             if step % 3 == 0:

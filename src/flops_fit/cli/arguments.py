@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flops_fit.cli import laws, sweeps
+from flops_fit.cli import laws, selftest, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +89,16 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
     )
 
+    trial = _command(stages, selftest.selftest, json_too=True)
+    trial.add_argument("what", choices=("distributed",), help="what to test")
+    _spec(trial, required=False)
+    trial.add_argument(
+        "--processes", type=_at_least(2), default=2, metavar="N", help="how many train together (default 2)"
+    )
+    trial.add_argument(
+        "--steps", type=_at_least(1), default=100, metavar="N", help="steps to compare (default 100)"
+    )
+
     export = _command(stages, sweeps.export)
     export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
     export.add_argument(
@@ -110,8 +120,10 @@ def _command(
     return command
 
 
-def _spec(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command.add_argument("spec", metavar="SPEC", help="YAML, TOML or JSON file")
+def _spec(command: argparse.ArgumentParser, *, required: bool = True) -> argparse.ArgumentParser:
+    command.add_argument(
+        "spec", metavar="SPEC", nargs=None if required else "?", help="YAML, TOML or JSON file"
+    )
     command.add_argument(
         "--set",
         action="append",
@@ -120,6 +132,15 @@ def _spec(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
         help="change one field, e.g. training.lr=0.5",
     )
     return command
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
 
 
 def _law(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import BROKEN_PLUGINS, DONE, answer, reporter, show
+from flops_fit.cli.show import BROKEN, DONE, answer, reporter, show
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ def plugins(args: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")  # `describe` says the same
         registry = plugins.load_plugins()
     show(registry.summary(), args, lambda _: registry.describe())
-    return BROKEN_PLUGINS if registry.failures or registry.conflicts() else DONE
+    return BROKEN if registry.failures or registry.conflicts() else DONE
 
 
 def schema(_: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from flops_fit.config.on_meta import batch_on_meta
 from flops_fit.config.subject import Subject
 from flops_fit.errors import PluginError
 
@@ -80,23 +81,19 @@ def check_initial_loss(subject: Subject) -> None:
 
 
 def check_gradients(subject: Subject) -> None:
-    """Run backward once and name the trainable parameters that get no finite gradient."""
+    """Run backward at either end of the ladder; name the trainable parameters without a finite gradient."""
     module = subject.smallest()
     subject.differentiate(_loss(module, subject))
-    trainable = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-    if unused := [name for name, p in trainable if p.grad is None]:
-        raise PluginError(
-            f"{subject.model} has parameters that get no gradient: {_listed(unused)}. They count "
-            "towards N without being trained, and stop data-parallel training.",
-            fix="use them in forward or remove them; frozen ones (requires_grad False) are not counted",
-            code="unused-parameter",
-        )
-    if broken := [name for name, p in trainable if p.grad is not None and not bool(p.grad.isfinite().all())]:
+    if unused := _without_gradient(module):
+        raise _unused(unused, subject.model)
+    trained = [(name, p.grad) for name, p in module.named_parameters() if p.grad is not None]
+    if broken := [name for name, grad in trained if not bool(grad.isfinite().all())]:
         raise PluginError(
             f"{subject.model} has gradients at initialisation that are not finite: {_listed(broken)}.",
             fix="look for a square root or a logarithm of zero, or a norm of a zero vector",
             code="gradient-not-finite",
         )
+    _check_largest(subject)
 
 
 def check_batch_is_kept(subject: Subject) -> None:
@@ -112,6 +109,34 @@ def check_batch_is_kept(subject: Subject) -> None:
             fix="work on copies: no in-place operation on what the batch holds",
             code="batch-changed",
         )
+
+
+def _check_largest(subject: Subject) -> None:
+    """Run backward of the largest size on shapes: a deep model may leave out what a shallow one uses."""
+    import torch
+
+    batch, largest = batch_on_meta(subject.batch), subject.sizes[-1]
+    module = subject.shape_of(largest).train()
+    try:
+        with torch.device("meta"):
+            subject.spec.loss(module(batch), batch).backward()  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 - a model that needs values tells nothing here; the FLOP probe names it
+        return
+    if unused := _without_gradient(module):
+        raise _unused(unused, f"{subject.model} {largest.name}")
+
+
+def _without_gradient(module: nn.Module) -> list[str]:
+    return [name for name, p in module.named_parameters() if p.requires_grad and p.grad is None]
+
+
+def _unused(names: Sequence[str], model: str) -> PluginError:
+    return PluginError(
+        f"{model} has parameters that get no gradient: {_listed(names)}. They count "
+        "towards N without being trained, and stop data-parallel training.",
+        fix="use them in forward or remove them; frozen ones (requires_grad False) are not counted",
+        code="unused-parameter",
+    )
 
 
 def _loss(module: nn.Module, subject: Subject) -> torch.Tensor:

@@ -52,11 +52,19 @@ def check_launch(spec: SweepSpec) -> None:
     kind = job.accelerator().distributed_type.value if job.n_processes > 1 else "MULTI_"
     if not kind.startswith("MULTI_"):
         raise _unsupported(f"The job was launched for {kind}, but runs are trained by data parallelism only.")
-    rows = spec.training.batch_size
-    if rows % job.n_processes:
-        lower = max(rows - rows % job.n_processes, job.n_processes)
+    check_rows(spec.training.batch_size, job.n_processes)
+
+
+def check_rows(rows: int, n_processes: int) -> None:
+    """Refuse a global batch of which the processes cannot have equal parts.
+
+    Raises:
+        TrainingError: `batch-not-divisible`.
+    """
+    if rows % n_processes:
+        lower = max(rows - rows % n_processes, n_processes)
         raise TrainingError(
-            f"training.batch_size = {rows} rows cannot be shared out evenly to {job.n_processes} processes.",
+            f"training.batch_size = {rows} rows cannot be shared out evenly to {n_processes} processes.",
             fix=f"write `batch_size: {lower}`, or launch a number of processes that divides {rows}",
             code="batch-not-divisible",
         )
