@@ -193,9 +193,9 @@ def test_every_option_of_fit_reaches_the_fit(tmp_path, capsys):
         for d in (2e8, 4e8, 8e8, 1.6e9)
     ]
     table.write_text("\n".join([header, *rows]))
-    options = "--where data=c4 --form chinchilla --n-is total --c-is counted --unit token".split()
-    options += ["--columns", "N=n, all,loss=loss", "--loss-unit", "nats per token", "--out", str(tmp_path)]
-    assert main(["fit", str(table), *options]) in {0, 3}
+    options = f"--where data=c4 --form chinchilla --n-is total --c-is counted --unit token --out {tmp_path}"
+    names = ["--columns", "N=n, all,loss=loss", "--loss-unit", "nats per token"]
+    assert main(["fit", str(table), *options.split(), *names]) in {0, 3}
     told = capsys.readouterr()
     assert "Fit 'chinchilla' to 20 runs" in told.out
     assert "Counted as: N total, C counted, unit of L nats per token." in told.out

@@ -31,9 +31,7 @@ def fit(args: argparse.Namespace) -> int:
         out=args.out,
     )
     if args.out is not None:
-        print(
-            f"law and plots are in {args.out}; next: flops-fit predict {args.out} --flops C", file=sys.stderr
-        )
+        print(f"law and plots are in {args.out}", file=sys.stderr)
     return answer(result, args)
 
 

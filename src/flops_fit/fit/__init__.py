@@ -4,6 +4,7 @@ from flops_fit.fit.conventions import Conventions as Conventions
 from flops_fit.fit.conventions import FlopConvention as FlopConvention
 from flops_fit.fit.conventions import SizeConvention as SizeConvention
 from flops_fit.fit.conventions import declare as declare
+from flops_fit.fit.curve_law import CurveLaw as CurveLaw
 from flops_fit.fit.forms import Chinchilla as Chinchilla
 from flops_fit.fit.imported import fit_imported as fit_imported
 from flops_fit.fit.law import Estimate as Estimate

@@ -12,7 +12,7 @@ from flops_fit.fit.points import Points
 from flops_fit.fit.valley_law import has_valley
 
 _WORDS = ("error", "accuracy", "1 - acc")
-_FACTOR = 2.0
+_FACTOR = 3.0
 """Losses per token or per byte may all lie below 1 too, but within a smaller factor."""
 
 

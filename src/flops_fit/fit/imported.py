@@ -6,6 +6,7 @@ from flops_fit.components import FitForm
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.conventions import Conventions, conventions_of
+from flops_fit.fit.curves.curve import Curve
 from flops_fit.fit.error_rates import about_error_rates, are_error_rates, form_for_error_rates
 from flops_fit.fit.pipeline import fit_law
 from flops_fit.fit.points import points_of
@@ -28,7 +29,7 @@ def fit_imported(
     """
     points = points_of(records)
     loss_unit = conventions_of(points, declared, unit=unit).loss_unit
-    if are_error_rates(points, loss_unit):
+    if not isinstance(form, Curve) and are_error_rates(points, loss_unit):
         form = form_for_error_rates(points, form)
         planned = (*planned, *about_error_rates(points, form, loss_unit))
     try:

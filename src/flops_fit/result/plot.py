@@ -14,9 +14,10 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from flops_fit.fit import BudgetMinimum, Law, ScalingLaw
+from flops_fit.fit import BudgetMinimum, CurveLaw, Law, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.curve import x_label
 from flops_fit.result.prediction import Prediction, general_caveats, predict
 
 _LINE, _BAND, _MINIMUM, _SECOND = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
@@ -28,6 +29,8 @@ Answer = Literal["n_params", "n_units", "loss"]
 
 def draw(law: ScalingLaw) -> Figure:
     """Draw the four panels; what is doubtful about them stands beneath."""
+    if isinstance(law.headline, CurveLaw):
+        return draw_curve(law, law.headline)
     figure = Figure(figsize=(11, 9), layout="constrained", dpi=120)
     isoflop, size, data, loss = figure.subplots(2, 2).flat
     low, high = law.flops_range
@@ -38,6 +41,29 @@ def draw(law: ScalingLaw) -> Figure:
     draw_path(loss, law, path, answer="loss", label=f"L*, {numbers.unit(law.loss_unit)}")
     size.legend(frameon=False, loc="upper left")
     figure.suptitle(_title(law), color=_ALARM if _marks(law) else "black")
+    figure.supxlabel(_caption(law), fontsize="small", x=0.02, ha="left")
+    return figure
+
+
+def draw_curve(law: ScalingLaw, curve: CurveLaw) -> Figure:
+    """Draw loss over data or compute: the runs, the curve and its interval, to ten times the largest run."""
+    figure = Figure(figsize=(8, 6), layout="constrained", dpi=120)
+    ax, low, high = figure.subplots(), float(curve.x.min()), float(curve.x.max())
+    x = np.geomspace(low, 10 * high, 60)
+    losses = [curve.loss_over(float(value)) for value in x]
+    ax.axvspan(low, high, facecolor="0.92", edgecolor="0.8", zorder=0, label="range trained")
+    ends = [loss.interval for loss in losses]
+    ax.fill_between(
+        x, [e.low for e in ends], [e.high for e in ends], color=_BAND, alpha=0.35, label="95% interval"
+    )
+    ax.plot(x, [loss.value for loss in losses], color=_LINE, label=f"fit: {curve.name}")
+    ax.scatter(curve.x, curve.loss, color=_MINIMUM, s=18, zorder=3, label="runs")
+    ax.set(xscale="log", yscale="log", xlabel=x_label(law, curve), ylabel=f"L, {numbers.unit(law.loss_unit)}")
+    _label_losses(ax.yaxis)
+    if curve.over == "data":
+        _label_counts(ax.xaxis)
+    ax.legend(frameon=False)
+    figure.suptitle(" - ".join([*_marks(law), f"Loss curve from {len(curve.x)} runs"]))
     figure.supxlabel(_caption(law), fontsize="small", x=0.02, ha="left")
     return figure
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from flops_fit.design import Finding
 from flops_fit.errors import FitError, StoreError, unwritable
-from flops_fit.fit import ScalingLaw, law_from_json
+from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
+from flops_fit.result.curve import describe_curve, points_on_curve
 from flops_fit.result.describe import describe
 from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
 from flops_fit.result.table import format_table
@@ -87,6 +88,8 @@ class ScalingResult:
 
     def describe(self) -> str:
         """Return the table, the exponents, the second opinion and every finding, as text."""
+        if isinstance(self.law.headline, CurveLaw):
+            return describe_curve(self.law, self.law.headline)
         return describe(self.law, self.chinchilla_table())
 
     def summary(self) -> dict[str, Any]:
@@ -98,15 +101,23 @@ class ScalingResult:
             "form": dict(law.form),
             "conventions": asdict(law.conventions),
             "headline": law.headline.name,
-            "exponent_at_top": asdict(law.headline.exponent_at_top),
-            "exponent_whole_range": asdict(law.headline.exponent_whole_range),
-            "predictions": [asdict(predict(law, flops)) for flops in self.budgets_of_interest()],
+            **self._answers(),
             "findings": [asdict(finding) for finding in law.findings],
             "excluded": [asdict(excluded) for excluded in law.points.excluded],
         }
 
+    def _answers(self) -> dict[str, Any]:
+        headline = self.law.headline
+        if isinstance(headline, CurveLaw):
+            return {"curve": [asdict(point) for point in points_on_curve(headline)]}
+        return {
+            "exponent_at_top": asdict(headline.exponent_at_top),
+            "exponent_whole_range": asdict(headline.exponent_whole_range),
+            "predictions": [asdict(predict(self.law, flops)) for flops in self.budgets_of_interest()],
+        }
+
     def plot(self) -> Figure:
-        """Return a figure of four panels: IsoFLOP curves, and N*, D*, L* against C."""
+        """Return a figure of four panels: IsoFLOP curves, and N*, D*, L* against C; of a curve, one panel."""
         from flops_fit.result.plot import draw
 
         return draw(self.law)

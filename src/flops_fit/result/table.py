@@ -16,7 +16,7 @@ def format_table(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
     header = ("C (FLOPs)", "N", "N, 95%", data, "D, 95%", "D/N", loss, "L, 95%", "notes")
     marks = [" ".join(f"[{kinds.index(_kind(d)) + 1}]" for d in p.doubts) for p in predictions]
     rows = [(*_cells(p), mark) for p, mark in zip(predictions, marks, strict=True)]
-    lines = [*banners(law), *_aligned([header, *rows])]
+    lines = [*banners(law), *aligned([header, *rows])]
     lines += [""] if notes or general else []
     lines += [f"[{i}] {worded(doubts)}" for i, doubts in enumerate(notes.values(), 1)]
     lines += [f"[{i}] All rows: {note}" for i, note in enumerate(general, len(notes) + 1)]
@@ -30,6 +30,14 @@ def banners(law: ScalingLaw) -> list[str]:
         reasons = " ".join(f.message for f in law.findings if f.severity == "error")
         lines.append(f"UNRELIABLE: {reasons}")
     return [*lines, ""] if lines else []
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Pad the columns and rule off the header."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    header, *body = (f"| {' | '.join(cells)} |" for cells in padded)
+    return [header, f"|{'|'.join('-' * (width + 2) for width in widths)}|", *body]
 
 
 def _notes(predictions: Sequence[Prediction]) -> dict[tuple[str, str], list[Doubt]]:
@@ -55,11 +63,3 @@ def _cells(p: Prediction) -> tuple[str, ...]:
         numbers.loss(p.loss),
         numbers.loss_range(p.loss_interval),
     )
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Pad the columns and rule off the header."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    header, *body = (f"| {' | '.join(cells)} |" for cells in padded)
-    return [header, f"|{'|'.join('-' * (width + 2) for width in widths)}|", *body]
