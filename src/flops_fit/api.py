@@ -6,18 +6,21 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flops_fit.config import (
     DesignSpec,
+    MadeFrom,
     Probe,
     SweepSpec,
     TrainingSpec,
     adapt,
     load_spec,
+    made_from,
     probe,
+    read_made_from,
     write_spec_json,
 )
 from flops_fit.config.form import read_form
@@ -60,7 +63,8 @@ def run_spec(
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
-    result = ScalingResult(fit_law(records, spec.fit, unit=plan.data.unit, planned=findings))
+    law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
+    result = ScalingResult(replace(law, made_from=made_from(spec, plan.data)))
     this_job().on_main(lambda: _keep(result, out))
     return result
 
@@ -174,7 +178,7 @@ def fit_runs(
         declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
         planned=runs.findings,
     )
-    result = ScalingResult(law)
+    result = ScalingResult(replace(law, made_from=runs.made_from))
     if out is not None:
         _keep(result, Path(out))
     return result
@@ -194,6 +198,7 @@ def _plan_into(out: Path, spec: SweepSpec) -> SweepPlan:
         "plan_id": plan.plan_id,
         "unit": plan.data.unit,
         "findings": [asdict(finding) for finding in plan.findings],
+        "made_from": asdict(made_from(spec, plan.data)),
     }
     write_spec_json(spec, out / SPEC_FILE, plan=known)
     return plan
@@ -213,6 +218,7 @@ class _Runs:
     findings: tuple[Finding, ...] = ()
     form: Mapping[str, Any] | None = None
     """The fit form of the spec that the runs were trained for, as its options."""
+    made_from: MadeFrom | None = None
 
 
 def _read_runs(
@@ -262,6 +268,7 @@ def _read_sweep(directory: Path) -> _Runs:
             unit=plan["unit"],
             findings=(*planned, *audit_findings(audits, records)),
             form=written["spec"]["fit"],
+            made_from=read_made_from(plan.get("made_from")),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StoreError(

@@ -3,6 +3,9 @@
 from flops_fit.config.adapters import adapt as adapt
 from flops_fit.config.design import DesignSpec as DesignSpec
 from flops_fit.config.load import load_spec as load_spec
+from flops_fit.config.made_from import MadeFrom as MadeFrom
+from flops_fit.config.made_from import made_from as made_from
+from flops_fit.config.made_from import read_made_from as read_made_from
 from flops_fit.config.presets import demo_spec as demo_spec
 from flops_fit.config.presets import init_text as init_text
 from flops_fit.config.presets import write_initial_spec as write_initial_spec

@@ -71,7 +71,7 @@ def write_spec_json(
         "spec": spec.model_dump(mode="json"),
         "plan": dict(plan or {}),
         "components": {name: component_identity(getattr(spec, name)) for name in HOOKS},
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **package_versions()},
         "plugins": {plugin.plugin: plugin.distribution for plugin in installed()},
         "hardware": hardware or _hardware(),
     }
@@ -88,7 +88,8 @@ def write_spec_json(
         ) from error
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that can change a number, as far as they are installed."""
     found = {dist: next(iter(metadata.distributions(name=dist)), None) for dist in PACKAGES}
     return {name: dist.version for name, dist in found.items() if dist}
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from flops_fit.components import Estimator
+from flops_fit.config import MadeFrom
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.competition import Rival
@@ -52,6 +53,8 @@ class ScalingLaw:
     findings: tuple[Finding, ...]
     conventions: Conventions = field(default_factory=Conventions)
     """How the runs count N, C and loss."""
+    made_from: MadeFrom | None = None
+    """What was trained, on what and how; None where runs were imported."""
     schema_version: Literal[1] = 1
 
     @property
