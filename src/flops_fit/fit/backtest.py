@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from flops_fit.fit.budgets import Budget
-from flops_fit.fit.trend import LogEstimate
+from flops_fit.fit.trend import LogEstimate, antilog
 from flops_fit.fit.valley import Valley, fit_valley, refit_without
 from flops_fit.quantities import Interval
 
@@ -38,7 +38,8 @@ class Calibration:
     def interval(self, estimate: LogEstimate, level: float = 0.95) -> Interval:
         """Return the interval of the quantity itself, not of its logarithm."""
         half = self.half_width(estimate.variance, level)
-        return Interval(float(np.exp(estimate.mean - half)), float(np.exp(estimate.mean + half)), level)
+        low, high = antilog(np.array([estimate.mean - half, estimate.mean + half]))
+        return Interval(float(low), float(high), level)
 
     def half_width(self, variance: float, level: float = 0.95) -> float:
         """Return half the width of the interval of something with this variance."""

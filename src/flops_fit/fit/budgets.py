@@ -8,6 +8,9 @@ from flops_fit.fit.arrays import Floats, Ints, Rows
 from flops_fit.fit.counting import robust_quadratic, robust_scale
 from flops_fit.fit.points import Points
 
+_ONE_SIZE = 1e-3
+"""ln N may differ by that much and still be the same size."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Budget:
@@ -36,7 +39,7 @@ class Budget:
     @property
     def sizes(self) -> Ints:
         """Label of each run's size; runs of one size repeat each other, shape (n_runs,)."""
-        labels: Ints = np.unique(np.round(self.log_n, 3), return_inverse=True)[1]
+        labels: Ints = np.cumsum(np.diff(self.log_n, prepend=self.log_n[0]) > _ONE_SIZE)
         return labels
 
     @property

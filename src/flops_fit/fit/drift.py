@@ -44,6 +44,14 @@ def noise_covariance(
     return scattered(covariance, scatters) + drift
 
 
+def inverse(covariance: Floats) -> Floats:
+    """Invert covariances, shape (..., n, n), whose variances may differ by many orders of magnitude."""
+    sds = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    scales = sds[..., :, None] * sds[..., None, :]
+    precision: Floats = np.linalg.inv(covariance / scales) / scales
+    return precision
+
+
 def drift_covariance(t: Floats, other: Floats, growths: Floats) -> Floats:
     """Return the covariance of a drift that starts at 0 and runs backwards, shape (n_options, n_t, n_other).
 

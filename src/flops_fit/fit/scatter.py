@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from flops_fit.fit.arrays import Floats, Ints
 from flops_fit.fit.budgets import Budget
@@ -44,13 +45,14 @@ def _likeness(
 ) -> float:
     """Return the share of a run's variance that runs of its size have in common; 0 where few repeat.
 
-    What repeats differ by is luck (pure error); scatter beyond that is the parabola's misfit at a size.
+    What repeats differ by is luck (pure error); scatter beyond that is the parabola's misfit at a size. Runs
+    are independent until repeats show otherwise: the share is as large as it is with 95% confidence.
     """
     each = [_repeats(b.sizes[m], y[m]) for b, y, m in zip(budgets, log_loss, near, strict=True)]
     squares, dof = np.array(each).T
     if dof.sum() < FEWEST_REPEATS:
         return 0.0
-    pure = np.minimum(squares, _OUTLYING * dof * noise**2).sum() / dof.sum()
+    pure = np.minimum(squares, _OUTLYING * dof * noise**2).sum() / chdtri(dof.sum(), 0.95)
     return float(np.clip(1 - pure / noise**2, 0, 1))
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.drift import Linearised, drift_covariance, linearise, noise_covariance, scattered
+from flops_fit.fit.drift import Linearised, drift_covariance, inverse, linearise, noise_covariance, scattered
 from flops_fit.fit.options import Noises, Slopes, loss_slopes, noises, size_slopes
 
 _LEVEL_PRIOR_SD = 3.0
@@ -32,6 +32,17 @@ class LogEstimate(NamedTuple):
 
     mean: float
     variance: float
+
+    @property
+    def value(self) -> float:
+        """The quantity itself."""
+        return float(antilog(np.array(self.mean)))
+
+
+def antilog(log_value: Floats) -> Floats:
+    """Return e^log_value as far as a float can hold it, shape of `log_value`."""
+    value: Floats = np.exp(np.clip(log_value, -700, 700))
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,14 +75,13 @@ class Trend:
         Above the top budget the line goes on; within the range trained the answer follows the drift.
         """
         t = log_flops - self.log_flops[-1]
-        above_floor = np.exp(self.lines @ np.array([1.0, t]))
-        value = self.floors + above_floor
+        log_value, share = self._over_floor(t)
         drift = self._drift(t)
-        of_line = np.array([1.0, t]) * (above_floor / value)[:, None] - drift.known_from_line
+        of_line = np.array([1.0, t]) * share[:, None] - drift.known_from_line
         variance = (
             np.einsum("mi,mij,mj->m", of_line, self.covariances, of_line) + self.scatters**2 + drift.variance
         )
-        return _mixture(self.weights, np.log(value) + drift.mean, variance)
+        return _mixture(self.weights, log_value + drift.mean, variance)
 
     def slope(self) -> LogEstimate:
         """Return the slope of the line at the top budget."""
@@ -79,13 +89,19 @@ class Trend:
 
     def relative_slope(self) -> LogEstimate:
         """Return d ln y / d ln C at the top budget; it differs from `slope` where there is a floor."""
-        above_floor = np.exp(self.lines[:, 0])
-        share = above_floor / (self.floors + above_floor)
+        _, share = self._over_floor(0.0)
         return _mixture(self.weights, share * self.lines[:, 1], share**2 * self.covariances[:, 1, 1])
 
     def floor(self) -> float:
         """Return the floor, averaged over the mixture."""
         return float(self.weights @ self.floors)
+
+    def _over_floor(self, t: float) -> tuple[Floats, Floats]:
+        """Return ln y by every line at t, and the share of y that is above the floor."""
+        line = self.lines @ np.array([1.0, t])
+        log_floor = np.log(self.floors, where=self.floors > 0, out=np.full_like(line, -np.inf))
+        log_value = np.logaddexp(log_floor, line)
+        return log_value, np.exp(line - log_value)
 
     def _drift(self, t: float) -> _Drift:
         """Return the drift at t: unknown above the top budget, below it known from the budgets around."""
@@ -94,17 +110,15 @@ class Trend:
             return _Drift(none, np.zeros_like(self.lines), self.drifts**2 * t**3 / 3)
         strength, seen = self.drifts[:, None] ** 2, self.log_flops - self.log_flops[-1]
         shown = linearise(seen, self.log_values, self.floors)
-        precision = np.linalg.inv(
-            noise_covariance(seen, self.covariance, self.scatters, self.drifts, self.growths)
-        )
+        precision = inverse(noise_covariance(seen, self.covariance, self.scatters, self.drifts, self.growths))
         shared = strength * drift_covariance(np.array([t]), seen, self.growths)[:, 0]
+        unseen = self.drifts**2 * drift_covariance(np.array([t]), np.array([t]), self.growths)[:, 0, 0]
         gain = np.einsum("mn,mnk->mk", shared, precision)
         residual = shown.target - np.einsum("mnp,mp->mn", shown.design, self.lines)
         return _Drift(
             mean=np.sum(gain * residual, axis=1),
             known_from_line=np.einsum("mn,mnp->mp", gain, shown.design),
-            variance=self.drifts**2 * drift_covariance(np.array([t]), np.array([t]), self.growths)[:, 0, 0]
-            - np.sum(gain * shared, axis=1),
+            variance=np.maximum(unseen - np.sum(gain * shared, axis=1), 0),
         )
 
 
@@ -194,7 +208,7 @@ def _fit_lines(t: Floats, log_value: Floats, of_budgets: Floats, noise: Noises, 
     shown = linearise(t, log_value, slope.floors)
     target, design = shown.target[:, None, :, None], shown.design[:, None]
     covariance = noise_covariance(t, of_budgets, noise.scatters, noise.drifts, noise.growths)
-    precision = np.linalg.inv(covariance)
+    precision = inverse(covariance)
 
     rows, means, sds = _expectations(shown, slope)
     scaled = (rows / sds[..., None]).swapaxes(-1, -2)

@@ -13,7 +13,7 @@ from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
-from flops_fit.fit.trend import LogEstimate, fit_size_trend
+from flops_fit.fit.trend import LogEstimate, antilog, fit_size_trend
 from flops_fit.fit.valley import Valley, average, fit_valley
 from flops_fit.fit.vertex import CURVATURE_SCATTER
 from flops_fit.quantities import Interval
@@ -73,8 +73,8 @@ class ValleyLaw:
         log_n, log_loss = self.valley.minimum(log_flops)
         sizes, losses = self.size_calibrations.at(log_flops), self.loss_calibrations.at(log_flops)
         return Optimum(
-            n_params=Estimate(value=float(np.exp(log_n.mean)), interval=sizes.interval(log_n)),
-            loss=Estimate(value=float(np.exp(log_loss.mean)), interval=losses.interval(log_loss)),
+            n_params=Estimate(value=log_n.value, interval=sizes.interval(log_n)),
+            loss=Estimate(value=log_loss.value, interval=losses.interval(log_loss)),
         )
 
     def loss_at(self, n_params: float, n_units: float) -> Estimate:
@@ -86,12 +86,11 @@ class ValleyLaw:
         off_valley = (2 * k * away) ** 2 * size.variance + (CURVATURE_SCATTER * k * away**2) ** 2
         estimate = LogEstimate(mean, loss.variance + off_valley)
         calibration = self.loss_calibrations.at(log_flops)
-        return Estimate(value=float(np.exp(mean)), interval=calibration.interval(estimate))
+        return Estimate(value=estimate.value, interval=calibration.interval(estimate))
 
     def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
         """Return the loss of each size when `flops` are spent on it."""
-        losses: Floats = np.exp(self.valley.log_loss(np.log(n_params), float(np.log(flops))))
-        return losses
+        return antilog(self.valley.log_loss(np.log(n_params), float(np.log(flops))))
 
     def disagreement(self, flops: float) -> float:
         """Return the ratio between the optimal sizes that either window finds at `flops`."""
