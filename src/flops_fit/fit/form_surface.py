@@ -103,9 +103,8 @@ class FormSurface:
             else:
                 each = [self.form.jacobian(row, self.n_params, self.n_units) for row in theta]
                 stated = None if any(rows is None for rows in each) else np.array(each)
-            return np.nan_to_num(
-                self._differences(theta) if stated is None else stated, posinf=0.0, neginf=0.0
-            )
+            slopes = self._differences(theta) if stated is None else stated
+            return slopes if np.isfinite(slopes).all() else np.nan_to_num(slopes, posinf=0.0, neginf=0.0)
 
     def _differences(self, theta: Floats) -> Floats:
         """Difference the prediction, parameter by parameter, a millionth to either side."""

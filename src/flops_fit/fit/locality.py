@@ -11,9 +11,10 @@ import numpy as np
 
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.folds import Folds, fit_folds, rolling_origins
-from flops_fit.fit.form_surface import FormSurface, predict_each
+from flops_fit.fit.form_surface import FormSurface
 from flops_fit.fit.points import Points
 from flops_fit.fit.robust import RobustFit
+from flops_fit.fit.surface_minima import offsets_of
 
 WINDOWS = (3.0, 2.0, 1.4)
 """e-folds of N around the optimum, tried from the widest to the narrowest."""
@@ -21,7 +22,6 @@ _BETTER = 0.75
 """Errors of forecasts must fall to this share of those from all runs before any run is left out."""
 _ROUNDING = 1e-6
 _LARGEST_SHARE_LEFT_OUT = 0.7
-_COMPUTES, _SIZES, _BEYOND = 9, 161, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,35 +50,18 @@ def choose_window(surface: FormSurface, points: Points, fit: RobustFit) -> Windo
         return None
     folds = fit_folds(surface, points.loss, fit, seen)
     of_all = _errors(folds)
-    best, best_errors = (
-        Window(width=None, error=float(of_all.mean()), error_of_all=float(of_all.mean())),
-        of_all,
-    )
+    windows: list[tuple[float | None, Floats]] = [(None, of_all)]
     for width in WINDOWS:
-        kept = distances(surface, points, folds.work) <= width
+        kept = np.abs(offsets_of(surface.form, surface.theta(folds.work), points)) <= width
         n_kept = (kept & seen).sum(axis=1)
         if (n_kept < np.maximum(fewest, (1 - _LARGEST_SHARE_LEFT_OUT) * seen.sum(axis=1))).any():
             break
-        folds = fit_folds(surface, points.loss, fit, seen, kept)
-        errors = _errors(folds)
-        if errors.mean() < best_errors.mean() and _clearly_better(errors, of_all):
-            best = Window(width=width, error=float(errors.mean()), error_of_all=float(of_all.mean()))
-            best_errors = errors
-    return best
-
-
-def distances(surface: FormSurface, points: Points, work: Floats) -> Floats:
-    """Return |ln N - ln N*(C)| of each run by each of a batch of fits, shape (batch, n_runs)."""
-    log_n, log_flops = np.log(points.n_params), np.log(points.flops)
-    computes = np.linspace(log_flops.min(), log_flops.max(), _COMPUTES)
-    sizes = np.linspace(log_n.min() - _BEYOND, log_n.max() + _BEYOND, _SIZES)
-    n_params = np.tile(np.exp(sizes), _COMPUTES)
-    n_units = np.exp(np.repeat(computes, _SIZES)) / points.flops_per_unit.at(n_params)
-    with np.errstate(all="ignore"):
-        curves = predict_each(surface.form, surface.theta(work), n_params, n_units)
-    curves = np.nan_to_num(curves, nan=np.inf).reshape(len(work), _COMPUTES, _SIZES)
-    optima = sizes[curves.argmin(axis=2)]
-    return np.array([np.abs(log_n - np.interp(log_flops, computes, row)) for row in optima])
+        if not kept[seen].all():
+            folds = fit_folds(surface, points.loss, fit, seen, kept)
+            windows.append((width, _errors(folds)))
+    clear = [window for window in windows[1:] if _clearly_better(window[1], of_all)]
+    chosen, errors = min(clear or windows[:1], key=lambda window: float(window[1].mean()))
+    return Window(width=chosen, error=float(errors.mean()), error_of_all=float(of_all.mean()))
 
 
 def _errors(folds: Folds) -> Floats:

@@ -7,6 +7,7 @@ uncertainty and the noise of a run explain. If the form is right, such squares a
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtri
 
 from flops_fit.fit.arrays import Floats, Rows
 from flops_fit.fit.folds import Folds, covariances, fit_folds, rolling_origins
@@ -15,8 +16,10 @@ from flops_fit.fit.points import Points
 from flops_fit.fit.robust import RobustFit
 from flops_fit.fit.surface_minima import minima_of
 
-_PRIOR_WEIGHT = 4.0
-"""Origins that the expectation of a right form is worth, so that chance widens little."""
+_CHANCE = 0.05
+"""How often a right form may show larger misses than those that widen nothing."""
+_LOOKS = 4
+"""Independent numbers, about, in the losses of the runs ahead."""
 _LARGEST = 12.0
 """Standardised miss beyond which more of it tells nothing."""
 _COUNTED, _NORMAL = 0.8, 1.2816
@@ -24,7 +27,7 @@ _COUNTED, _NORMAL = 0.8, 1.2816
 diverged runs ahead are no fault of the surface."""
 _ROUNDING = 1e-6
 """Noise of ln loss, and variance of ln N*, below which there is nothing to explain."""
-_LEAST_GROWTH = 0.2
+_LEAST_GROWTH = 0.25
 """Least share of the variance of ln N* from an origin that is taken to be gone once all runs are seen."""
 
 
@@ -57,16 +60,23 @@ def read_inflation(surface: FormSurface, points: Points, fit: RobustFit, cluster
     residuals = np.concatenate([folds.residuals, fit.residuals[None]])
     spread = covariances(surface, fit, work, counts=counts, cluster=cluster, residuals=residuals)
     return Inflation(
-        size=_factor(_missed_sizes(surface, points, work, spread)),
-        loss=_factor(_missed_losses(surface, folds, spread, fit)),
+        size=_factor(_changed_sizes(surface, points, work, spread), looks=1),
+        loss=_factor(_missed_losses(surface, folds, spread, fit), looks=_LOOKS),
         n_origins=len(seen),
     )
 
 
-def _factor(squares: Floats) -> float:
+def _factor(squares: Floats, looks: float) -> float:
+    """Return the root of 1 and what the mean square exceeds chance by.
+
+    Origins share runs, so each counts half; `looks` is how many numbers, about, each square is made of.
+    """
     known = np.minimum(squares[np.isfinite(squares)], _LARGEST**2)
-    mean = (_PRIOR_WEIGHT + float(known.sum())) / (_PRIOR_WEIGHT + len(known))
-    return max(1.0, float(np.sqrt(mean)))
+    if not len(known):
+        return 1.0
+    dof = looks * (len(known) + 1) / 2
+    beyond_chance = float(known.mean()) - float(chdtri(dof, _CHANCE)) / dof
+    return float(np.sqrt(1.0 + max(0.0, beyond_chance)))
 
 
 def _missed_losses(surface: FormSurface, folds: Folds, spread: Floats, fit: RobustFit) -> Floats:
@@ -78,7 +88,7 @@ def _missed_losses(surface: FormSurface, folds: Folds, spread: Floats, fit: Robu
     return (np.array(typical) / _NORMAL) ** 2
 
 
-def _missed_sizes(surface: FormSurface, points: Points, work: Floats, spread: Floats) -> Floats:
+def _changed_sizes(surface: FormSurface, points: Points, work: Floats, spread: Floats) -> Floats:
     """Return squared changes of ln N* at the top once all runs are seen, shape (n_origins,).
 
     A fit to some runs differs from that to all by the difference of their variances, if the form is right.

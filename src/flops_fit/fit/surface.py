@@ -10,9 +10,10 @@ from flops_fit.errors import FitError
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.bootstrap import N_DRAWS, bootstrap, cells, clusters
 from flops_fit.fit.form_surface import FormSurface
-from flops_fit.fit.locality import WINDOWS, Window, choose_window, distances
+from flops_fit.fit.locality import WINDOWS, Window, choose_window
 from flops_fit.fit.misses import read_inflation
 from flops_fit.fit.points import Excluded, Points
+from flops_fit.fit.profile import profile_width
 from flops_fit.fit.robust import RobustFit, refine_robustly
 from flops_fit.fit.sandwich import sandwich_width
 from flops_fit.fit.seed_noise import SeedNoise, read_seed_noise
@@ -20,6 +21,7 @@ from flops_fit.fit.starting import start
 from flops_fit.fit.structure import structure_p_value
 from flops_fit.fit.surface_law import SurfaceLaw as SurfaceLaw  # noqa: PLC0414 - what this file makes
 from flops_fit.fit.surface_law import expansion_of
+from flops_fit.fit.surface_minima import minima_of, offsets_of
 
 
 def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) -> SurfaceLaw:
@@ -30,11 +32,11 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
     """
     used, surface, fit, noise, window = _fitted(points, form)
     draws = bootstrap(surface, used, fit, n_draws)
-    top, cluster = float(used.flops.max()), clusters(used)
+    top, cluster, phi = float(used.flops.max()), clusters(used), used.flops_per_unit
+    best = form.optimum(surface.theta(fit.work), top, phi).n_params
 
-    def log_n(work: Floats) -> float:
-        best = form.optimum(surface.theta(work), top, used.flops_per_unit)
-        return float(np.log(best.n_params))
+    def log_n(work: Floats) -> Floats:
+        return minima_of(form, surface.theta(work), top, phi, best)[0]
 
     return SurfaceLaw(
         form=form,
@@ -50,8 +52,8 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
         gain_left=fit.left,
         on_bound=tuple(n for n, hit in zip(form.param_names, _bound(surface, fit.work), strict=True) if hit),
         draws_on_bound=float(_bound(surface, draws).any(axis=1).mean()),
-        sandwich_width=sandwich_width(surface, fit, cells(used), log_n),
-        profile_width=None,
+        sandwich_width=sandwich_width(surface, fit, cells(used), lambda work: float(log_n(work[None])[0])),
+        profile_width=profile_width(surface, surface.response(used.loss), fit, log_n),
         structure_p_value=structure_p_value(surface, fit),
         flops_range=(float(used.flops.min()), top),
         flops_per_unit=points.flops_per_unit,
@@ -112,9 +114,9 @@ def _fitted(points: Points, form: SurfaceForm) -> _Fitted:
         return fitted
     window = choose_window(fitted.surface, points, fitted.fit)
     narrowest = np.inf if window is None or window.width is None else window.width
-    over_all = laid_over(points, form)
     for width in (w for w in WINDOWS if w >= narrowest):
-        near = distances(over_all, points, fitted.fit.work[None])[0] <= width
+        theta = fitted.surface.theta(fitted.fit.work)
+        near = np.abs(offsets_of(form, theta[None], points)[0]) <= width
         fitted = _weighed(points.only(near), form)
     return fitted._replace(window=window)
 

@@ -1,4 +1,4 @@
-"""The least loss at some compute of many surfaces of one form at once."""
+"""The least losses of many surfaces of one form at once."""
 
 import numpy as np
 
@@ -6,9 +6,14 @@ from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.form_surface import predict_each
+from flops_fit.fit.points import Points
 
-_REACH = np.linspace(-4, 4, 161)
+_REACH = np.linspace(-6, 6, 241)
 """e-folds of N around the guess within which minima are sought."""
+
+
+_COMPUTES = 9
+"""Computes between which optima are interpolated."""
 
 
 def minima_of(
@@ -34,3 +39,11 @@ def minima_of(
     bend = np.maximum(left - 2 * middle + right, 1e-300)
     shift = np.clip((left - right) / (2 * bend), -1.0, 1.0)
     return np.log(guess) + _REACH[i] + shift * step, middle - (left - right) * shift / 4
+
+
+def offsets_of(form: SurfaceForm, thetas: Floats, points: Points) -> Floats:
+    """Return ln N - ln N*(C) of each run by each surface, shape (batch, n_runs)."""
+    log_n, log_flops = np.log(points.n_params), np.log(points.flops)
+    computes, guess = np.linspace(log_flops.min(), log_flops.max(), _COMPUTES), float(np.exp(log_n.mean()))
+    optima = [minima_of(form, thetas, float(c), points.flops_per_unit, guess)[0] for c in np.exp(computes)]
+    return np.array([log_n - np.interp(log_flops, computes, row) for row in np.transpose(optima)])
