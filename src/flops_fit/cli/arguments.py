@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flops_fit.cli import laws, selftest, sweeps
+from flops_fit.cli import checklist, estimate, laws, selftest, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,13 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--debug", action="store_true", help="show tracebacks")
     stages = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _about_sweeps(stages)
+    _about_laws(stages)
+    _about_files(stages)
+    return root
 
+
+def _about_sweeps(stages: Any) -> None:
     demo = _command(
         stages,
         sweeps.demo,
@@ -44,10 +50,14 @@ def parser() -> argparse.ArgumentParser:
 
     _spec(_command(stages, sweeps.check))
     _spec(_command(stages, sweeps.plan, json_too=True))
+    cost = _spec(_command(stages, estimate.estimate, json_too=True))
+    cost.add_argument("--price-per-hour", type=float, metavar="PRICE", help="what this machine costs an hour")
     run = _spec(_command(stages, sweeps.run, json_too=True))
     run.add_argument("--simulate", action="store_true", help="draw losses from a formula instead of training")
     run.add_argument("--quiet", action="store_true", help="no progress")
 
+
+def _about_laws(stages: Any) -> None:
     fit = _command(stages, laws.fit, json_too=True)
     fit.add_argument(
         "runs",
@@ -88,7 +98,10 @@ def parser() -> argparse.ArgumentParser:
     plot.add_argument(
         "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
     )
+    plot.add_argument("--curves", action="store_true", help="draw how the losses fell; LAW is the directory")
 
+
+def _about_files(stages: Any) -> None:
     trial = _command(stages, selftest.selftest, json_too=True)
     trial.add_argument("what", choices=("distributed",), help="what to test")
     _spec(trial, required=False)
@@ -99,12 +112,13 @@ def parser() -> argparse.ArgumentParser:
         "--steps", type=_at_least(1), default=100, metavar="N", help="steps to compare (default 100)"
     )
 
+    _law(_command(stages, checklist.checklist, json_too=True))
+
     export = _command(stages, sweeps.export)
     export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
     export.add_argument(
         "--to", type=Path, required=True, metavar="FILE", help="file to write: .csv, .parquet or .jsonl"
     )
-    return root
 
 
 def _command(

@@ -12,6 +12,7 @@ import numpy as np
 from flops_fit.design import Finding
 from flops_fit.errors import FitError, StoreError, unwritable
 from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
+from flops_fit.result.checklist import ChecklistItem, checklist_of
 from flops_fit.result.curve import describe_curve, points_on_curve
 from flops_fit.result.describe import describe
 from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
@@ -115,6 +116,10 @@ class ScalingResult:
             "exponent_whole_range": asdict(headline.exponent_whole_range),
             "predictions": [asdict(predict(self.law, flops)) for flops in self.budgets_of_interest()],
         }
+
+    def checklist(self) -> tuple[ChecklistItem, ...]:
+        """Answer the 22 questions that a paper on a scaling law should answer; what is not known says so."""
+        return checklist_of(self.law)
 
     def plot(self) -> Figure:
         """Return a figure of four panels: IsoFLOP curves, and N*, D*, L* against C; of a curve, one panel."""

@@ -8,7 +8,7 @@ def spoilt(runs, which, factor=1.1):
 def test_an_ignored_run_is_named_with_its_distance_and_weight(surface, clean, clean_surface):
     finding = surface(spoilt(clean, {30})).found["outliers"]
     assert finding.severity == "info"
-    assert finding.message.startswith("1 of 77 runs are off the fit and ignored: run 030 (+9.")
+    assert finding.message.startswith("Off the fit and ignored are 1 of 77 runs: run 030 (+9.")
     assert finding.message.endswith("%, weight 0).")
     assert "outliers" not in clean_surface.found
 

@@ -17,8 +17,8 @@ from flops_fit.fit.valley_law import ValleyLaw
 
 _LARGE = {"budget": 0.75, "size": 1.25, "surface": 1.75}
 """Standard errors by which ln N* may move when a budget or a size of a valley, or either of a surface, is
-left out. Simulated sweeps without a defect, 75 to 240 of each kind, seldom or never move it further. A valley's
-interval also holds what a new budget would scatter, which makes its standard error larger."""
+left out. Simulated sweeps without a defect, 75 to 240 of each kind, seldom or never move it further. The
+interval of a valley also holds what a new budget would scatter, which makes its standard error larger."""
 _TOO_LARGE = 2.0
 """How many times as far is an error."""
 _MOST_SIZES = 60

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.fit.counting import bisquare
 from flops_fit.fit.findings.refits import loss_of, residuals_of
 from flops_fit.fit.findings.wording import some
 from flops_fit.fit.points import Points
@@ -25,7 +24,8 @@ class _Outlier(NamedTuple):
     run_id: str
     miss: float
     """ln loss less what the fit expects."""
-    weight: float
+    weight: float | None
+    """1 counts fully; None where it is only known to be next to nothing."""
 
 
 def about_outliers(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Finding]:
@@ -37,18 +37,23 @@ def about_outliers(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Find
     if not outliers:
         return
     share = len(outliers) / n_runs
-    named = some([f"{o.run_id} ({np.expm1(o.miss):+.1%}, weight {o.weight:.2g})" for o in outliers])
+    named = some([_named(outlier) for outlier in outliers])
     above = sum(o.miss > 0 for o in outliers)
     one_sided = len(outliers) >= _FEWEST_FOR_A_SIDE and above > _LOPSIDED * (len(outliers) - above)
     yield Finding(
         code="many-outliers" if share > _MANY else "outliers",
         severity="error" if share > _TOO_MANY else "warning" if share > _MANY else "info",
-        message=f"{len(outliers)} of {n_runs} runs are off the fit and ignored: {named}."
+        message=f"Off the fit and ignored are {len(outliers)} of {n_runs} runs: {named}."
         + (" Nearly all are too high, as diverged or badly tuned runs are." if one_sided else ""),
         action="look for diverged runs, mixed data sets or a learning rate that does not suit every size",
         value=share,
         threshold=_MANY,
     )
+
+
+def _named(outlier: _Outlier) -> str:
+    weight = "" if outlier.weight is None else f", weight {outlier.weight:.2g}"
+    return f"{outlier.run_id} ({np.expm1(outlier.miss):+.1%}{weight})"
 
 
 def _off_surface(points: Points, law: SurfaceLaw) -> list[_Outlier]:
@@ -82,5 +87,4 @@ def _off_curve(points: Points, law: ValleyLaw, minimum: BudgetMinimum) -> list[_
     )
     misses = np.log(points.loss[near] / minimum.loss) - rise
     worst = np.argsort(-np.abs(misses), kind="stable")[: minimum.n_outliers]
-    weights = bisquare(misses, 6.0 * law.valley.members[-1].vertices.noise)
-    return [_Outlier(points.run_ids[near[i]], float(misses[i]), float(weights[i])) for i in worst]
+    return [_Outlier(points.run_ids[near[i]], float(misses[i]), None) for i in worst]
