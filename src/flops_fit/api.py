@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flops_fit.config import (
     DesignSpec,
-    MadeFrom,
     Probe,
     SweepSpec,
     TrainingSpec,
@@ -20,33 +18,35 @@ from flops_fit.config import (
     load_spec,
     made_from,
     probe,
-    read_made_from,
     write_spec_json,
 )
 from flops_fit.config.form import read_form
-from flops_fit.design import Finding, SweepPlan
+from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
-from flops_fit.errors import SpecError, StoreError, TableError
-from flops_fit.fit import FlopConvention, SizeConvention, about_sets, declare, fit_imported, fit_law
+from flops_fit.errors import SpecError
+from flops_fit.fit import FlopConvention, SizeConvention, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult, load
-from flops_fit.runs import DataFrame, RunRecord, RunStore, audit_findings, load_table, write_table
+from flops_fit.runs import RUNS_FILE, audit_findings, write_table
+from flops_fit.sources import SPEC_FILE, RunSource, read_runs, read_sweep
 
 if TYPE_CHECKING:
     from flops_fit.components import FitForm, FlopCounter, LossFunction
     from flops_fit.engine import Progress
+    from flops_fit.engine.learning_rate import Settled
 
 __all__ = ["check_spec", "export_runs", "find_optimal", "fit_runs", "load", "plan_sweep", "run_spec"]
 
 SpecSource = str | Path | Mapping[str, Any] | SweepSpec
-RunSource = str | Path | DataFrame | Sequence[RunRecord]
 
-RUNS_FILE, SPEC_FILE, PLOT_FILE = "runs.sqlite", "spec.json", "plots/isoflop.png"
+PLOT_FILE = "plots/isoflop.png"
 
 
 def run_spec(
     spec: SweepSpec, *, simulate: bool = False, report: Callable[[Progress], None] | None = None
 ) -> ScalingResult:
     """Plan, train what is missing, fit and answer; everything is kept in `spec.output_dir`.
+
+    Where the spec leaves its learning rate to be tuned, trials come first.
 
     Args:
         spec: What to train.
@@ -55,10 +55,13 @@ def run_spec(
         report: Called with the progress of the sweep.
     """
     from flops_fit.engine import SharedStore, check_launch, run_sweep, simulate_sweep, this_job
+    from flops_fit.engine.learning_rate import settle_learning_rate, untuned
 
     check_launch(spec)
     out = spec.output_dir / "simulated" if simulate else spec.output_dir
-    plan = this_job().on_main(lambda: _plan_into(out, spec))
+    probed = this_job().on_main(lambda: probe(spec))
+    settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
+    spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))
     with SharedStore(out / RUNS_FILE) as store:
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
         records = store.read(summary.run_ids)
@@ -169,7 +172,7 @@ def fit_runs(
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
-    runs = _read_runs(source, columns=columns, where=where)
+    runs = read_runs(source, columns=columns, where=where)
     form = runs.form if form is None else form
     law = fit_imported(
         runs.records,
@@ -186,14 +189,15 @@ def fit_runs(
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
     """Write the runs of a sweep directory as CSV, Parquet or JSON lines, by suffix, and return how many."""
-    records = _read_sweep(Path(directory)).records
+    records = read_sweep(Path(directory)).records
     write_table(records, to)
     return len(records)
 
 
-def _plan_into(out: Path, spec: SweepSpec) -> SweepPlan:
-    """Probe and plan, and write down what will be trained."""
-    plan = plan_probed_sweep(spec, probe(spec))
+def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:
+    """Plan, and write down what will be trained."""
+    spec, plan = settled.spec, plan_probed_sweep(settled.spec, probed)
+    plan = replace(plan, findings=(*settled.findings, *plan.findings))
     known = {
         "plan_id": plan.plan_id,
         "unit": plan.data.unit,
@@ -207,75 +211,6 @@ def _plan_into(out: Path, spec: SweepSpec) -> SweepPlan:
 def _keep(result: ScalingResult, out: Path) -> None:
     result.save(out)
     result.save_plot(out / PLOT_FILE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Runs:
-    """The runs of a directory or a table, and what is known of them."""
-
-    records: tuple[RunRecord, ...]
-    unit: str = "unit"
-    findings: tuple[Finding, ...] = ()
-    form: Mapping[str, Any] | None = None
-    """The fit form of the spec that the runs were trained for, as its options."""
-    made_from: MadeFrom | None = None
-
-
-def _read_runs(
-    source: RunSource, *, columns: Mapping[str, str] | None, where: Mapping[str, object] | None
-) -> _Runs:
-    is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
-    if isinstance(source, str | Path | DataFrame) and not is_sweep:
-        table = load_table(source, columns=columns, where=where)
-        return _Runs(records=table.records, findings=about_sets(table.records, table.labels))
-    if columns or where:
-        raise TableError(
-            f"columns and where choose from a table; {source if is_sweep else 'the source'} is none.",
-            fix="leave them out, or write a table first: flops-fit export DIR --to runs.csv",
-            code="not-a-table",
-        )
-    if isinstance(source, str | Path):
-        return _read_sweep(Path(source))
-    given = list(source) if isinstance(source, Sequence) else [None]
-    records = tuple(record for record in given if isinstance(record, RunRecord))
-    if len(records) < len(given):
-        raise TableError(
-            "fit_runs takes a path, a pandas DataFrame or a list of RunRecords; "
-            f"found a {type(source).__name__} of something else.",
-            fix='fit_runs("runs.csv")',
-            code="no-table",
-        )
-    return _Runs(records=records)
-
-
-def _read_sweep(directory: Path) -> _Runs:
-    """Return the runs of the plan that a sweep directory holds.
-
-    Rows of an earlier, different plan in the same directory are left where they are.
-    """
-    with RunStore(directory / RUNS_FILE, read_only=True) as store:
-        records, audits = store.read(), store.audits()
-    spec_file = directory / SPEC_FILE
-    if not spec_file.is_file():
-        return _Runs(records=records)
-    try:
-        written = json.loads(spec_file.read_text(encoding="utf-8"))
-        plan = written["plan"]
-        records = tuple(record for record in records if record.plan_id == plan["plan_id"])
-        planned = tuple(Finding(**finding) for finding in plan["findings"])
-        return _Runs(
-            records=records,
-            unit=plan["unit"],
-            findings=(*planned, *audit_findings(audits, records)),
-            form=written["spec"]["fit"],
-            made_from=read_made_from(plan.get("made_from")),
-        )
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise StoreError(
-            f"{spec_file} is not what `flops-fit run` wrote: {type(error).__name__}: {error}.",
-            fix="start the same `flops-fit run` again: it writes the file anew and keeps the runs",
-            code="store-damaged",
-        ) from error
 
 
 def _changed(arguments: Mapping[str, object]) -> list[str]:

@@ -1,0 +1,94 @@
+"""Where runs to fit come from: a sweep directory, a table of any kind, or records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flops_fit.config import MadeFrom, read_made_from
+from flops_fit.design import Finding
+from flops_fit.errors import StoreError, TableError
+from flops_fit.fit import about_sets
+from flops_fit.runs import RUNS_FILE, DataFrame, RunRecord, RunStore, audit_findings, load_table
+
+RunSource = str | Path | DataFrame | Sequence[RunRecord]
+
+SPEC_FILE = "spec.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """The runs of a directory or a table, and what is known of them."""
+
+    records: tuple[RunRecord, ...]
+    unit: str = "unit"
+    findings: tuple[Finding, ...] = ()
+    form: Mapping[str, Any] | None = None
+    """The fit form of the spec that the runs were trained for, as its options."""
+    made_from: MadeFrom | None = None
+
+
+def read_runs(
+    source: RunSource, *, columns: Mapping[str, str] | None, where: Mapping[str, object] | None
+) -> Runs:
+    """Read a sweep directory, a table or records, and look for sets of runs that a table mixes.
+
+    Raises:
+        TableError: as `load_table`, or `not-a-table` where columns are chosen of something else.
+        StoreError: the directory holds no sweep, or a damaged one.
+    """
+    is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
+    if isinstance(source, str | Path | DataFrame) and not is_sweep:
+        table = load_table(source, columns=columns, where=where)
+        return Runs(records=table.records, findings=about_sets(table.records, table.labels))
+    if columns or where:
+        raise TableError(
+            f"columns and where choose from a table; {source if is_sweep else 'the source'} is none.",
+            fix="leave them out, or write a table first: flops-fit export DIR --to runs.csv",
+            code="not-a-table",
+        )
+    if isinstance(source, str | Path):
+        return read_sweep(Path(source))
+    given = list(source) if isinstance(source, Sequence) else [None]
+    records = tuple(record for record in given if isinstance(record, RunRecord))
+    if len(records) < len(given):
+        raise TableError(
+            "fit_runs takes a path, a pandas DataFrame or a list of RunRecords; "
+            f"found a {type(source).__name__} of something else.",
+            fix='fit_runs("runs.csv")',
+            code="no-table",
+        )
+    return Runs(records=records)
+
+
+def read_sweep(directory: Path) -> Runs:
+    """Return the runs of the plan that a sweep directory holds.
+
+    Rows of an earlier, different plan in the same directory are left where they are.
+    """
+    with RunStore(directory / RUNS_FILE, read_only=True) as store:
+        records, audits = store.read(), store.audits()
+    spec_file = directory / SPEC_FILE
+    if not spec_file.is_file():
+        return Runs(records=records)
+    try:
+        written = json.loads(spec_file.read_text(encoding="utf-8"))
+        plan = written["plan"]
+        records = tuple(record for record in records if record.plan_id == plan["plan_id"])
+        planned = tuple(Finding(**finding) for finding in plan["findings"])
+        return Runs(
+            records=records,
+            unit=plan["unit"],
+            findings=(*planned, *audit_findings(audits, records)),
+            form=written["spec"]["fit"],
+            made_from=read_made_from(plan.get("made_from")),
+        )
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{spec_file} is not what `flops-fit run` wrote: {type(error).__name__}: {error}.",
+            fix="start the same `flops-fit run` again: it writes the file anew and keeps the runs",
+            code="store-damaged",
+        ) from error
