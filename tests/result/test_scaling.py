@@ -126,7 +126,7 @@ def test_the_summary_is_json_with_every_number_and_finding(fitted):
 def test_the_description_explains_every_finding(fitted, bad_law):
     text = ScalingResult(bad_law).describe()
     assert text.startswith("SIMULATED losses")
-    assert "error x: The best size lies beyond the sizes trained.\n  train more" in text
+    assert "error x: The best size lies beyond the sizes trained.\n  -> train more" in text
     assert "Second opinion, 'chinchilla'" in ScalingResult(fitted).describe()
 
 

@@ -1,48 +1,81 @@
-"""A law in words: the table, its exponents, the second opinion and every finding."""
+"""A law in words: the table, how it came about, what other methods say, and every finding."""
 
-from flops_fit.fit import Conventions, Estimate, ScalingLaw
-from flops_fit.fit.competition import AHEAD
+from collections.abc import Iterator
+from textwrap import fill
+
+import numpy as np
+
+from flops_fit.fit import Conventions, Estimate, Law, ScalingLaw, ValleyLaw
+from flops_fit.fit.competition import AHEAD, Rival
+from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.result import numbers
+from flops_fit.result.table import aligned
+
+_WIDTH = 110
 
 
 def describe(law: ScalingLaw, table: str) -> str:
     """Put `table` first and everything that explains it below."""
-    blocks = [table, "\n".join(_about_fit(law)), "\n".join(_about_findings(law))]
+    blocks = (table, _about_fit(law), _about_rivals(law), about_findings(law))
     return "\n\n".join(block for block in blocks if block)
 
 
-def _about_fit(law: ScalingLaw) -> list[str]:
+def about_findings(law: ScalingLaw) -> str:
+    """List the findings, the gravest first, each with what to do about it."""
+    return "\n".join(
+        f"{fill(f'{f.severity} {f.code}: {f.message}', _WIDTH, subsequent_indent='  ')}\n  -> {f.action}"
+        for f in law.findings
+    )
+
+
+def _about_fit(law: ScalingLaw) -> str:
     low, high = law.flops_range
     span = f"{numbers.compute(low)} to {numbers.compute(high)} FLOPs"
-    local, whole = _exponent(law.headline.exponent_at_top), _exponent(law.headline.exponent_whole_range)
     lines = [
-        f"Fit {law.headline.name!r} to {len(law.points)} runs, {span}.",
-        f"N* grows as C^a: a = {local} at the largest budget, {whole} over the whole range.",
+        f"Fit: {_kind(law.headline)}, {len(law.points)} runs, {span}.",
+        _about_intervals(law.headline),
+        *_about_exponents(law),
+        *_about_second(law),
+        _about_conventions(law.conventions),
     ]
+    return "\n".join(lines)
+
+
+def _kind(headline: Law) -> str:
+    """Say in a few words what a law is."""
+    if isinstance(headline, ValleyLaw):
+        return "'valley' (the minimum of every budget, joined by trends)"
+    if isinstance(headline, MixtureLaw):
+        shares = zip(headline.weights, headline.members, strict=True)
+        return "'average' of " + ", ".join(f"{member.name} ({weight:.0%})" for weight, member in shares)
+    return f"{headline.name!r}"
+
+
+def _about_intervals(headline: Law) -> str:
+    if isinstance(headline, ValleyLaw):
+        return "Intervals: where 95 of 100 further sweeps like this one would find the minimum of a budget."
+    return "Intervals: 95%, as far as the form is right or the table's own upper runs show how wrong it is."
+
+
+def _about_exponents(law: ScalingLaw) -> Iterator[str]:
+    local, whole = law.headline.exponent_at_top, law.headline.exponent_whole_range
+    yield f"N* grows as C^a with a = {_exponent(local)} at the largest budget, by which forecasts go;"
+    yield f"  over the whole range a = {_exponent(whole)}, the one to compare with published exponents."
+    if law.power_laws is not None:
+        yield "Power laws through the minima, for comparison only:"
+        for power_law in (law.power_laws.n_params, law.power_laws.n_units, law.power_laws.loss):
+            yield f"  {power_law.sentence}"
+
+
+def _about_second(law: ScalingLaw) -> Iterator[str]:
     if law.second is not None:
+        high = law.flops_range[1]
         optimum = law.second.optimum(high)
-        lines.append(
+        yield (
             f"Second opinion, {law.second.name!r}: at {numbers.compute(high)} FLOPs "
             f"N {numbers.count(optimum.n_params.value)}, L {numbers.loss(optimum.loss.value)}; "
             f"a = {_exponent(law.second.exponent_at_top)}."
         )
-    return [*lines, *_about_rivals(law), _about_conventions(law.conventions)]
-
-
-def _about_rivals(law: ScalingLaw) -> list[str]:
-    """Say how far the methods are apart, at the largest budget and at ten times that."""
-    if len(law.rivals) < 2:
-        return []
-    lines = ["All methods on the same runs: " + ", ".join(rival.name for rival in law.rivals) + "."]
-    for which, times in enumerate(AHEAD):
-        sizes = [rival.n_params[which] for rival in law.rivals]
-        losses = [rival.loss[which] for rival in law.rivals]
-        lines.append(
-            f"  At {numbers.compute(times * law.flops_range[1])} FLOPs they put "
-            f"N* from {numbers.count(min(sizes))} to {numbers.count(max(sizes))}, "
-            f"L* from {numbers.loss(min(losses))} to {numbers.loss(max(losses))}."
-        )
-    return lines
 
 
 def _about_conventions(conventions: Conventions) -> str:
@@ -54,9 +87,26 @@ def _about_conventions(conventions: Conventions) -> str:
     return f"Counted as: N {n_params}, C {flops}, unit of L {loss_unit}.{hint}"
 
 
+def _about_rivals(law: ScalingLaw) -> str:
+    """Show what every method answers, and how far it missed upper runs when it saw lower ones only."""
+    if len(law.rivals) < 2:
+        return ""
+    places = [f"at {numbers.compute(times * law.flops_range[1])}" for times in AHEAD]
+    answers = [f"{what} {place}" for what in ("N*", "L*") for place in places]
+    lines = [
+        "What each method makes of the same runs, and how far it missed upper runs when shown lower ones:",
+        "",
+        *aligned([("method", *answers, "missed L*", "missed N*"), *map(_row, law.rivals)]),
+    ]
+    return "\n".join(lines)
+
+
+def _row(rival: Rival) -> tuple[str, ...]:
+    missed_loss = "" if rival.backtest_loss is None else f"{rival.backtest_loss:.2%}"
+    missed_size = "" if rival.backtest_size is None else f"{np.expm1(rival.backtest_size):.1%}"
+    sizes, losses = map(numbers.count, rival.n_params), map(numbers.loss, rival.loss)
+    return (rival.name, *sizes, *losses, missed_loss, missed_size)
+
+
 def _exponent(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} ({estimate.interval.low:.3f} to {estimate.interval.high:.3f})"
-
-
-def _about_findings(law: ScalingLaw) -> list[str]:
-    return [f"{f.severity} {f.code}: {f.message}\n  {f.action}" for f in law.findings]

@@ -91,7 +91,8 @@ class ScalingResult:
         """Return the table, the exponents, the second opinion and every finding, as text."""
         if isinstance(self.law.headline, CurveLaw):
             return describe_curve(self.law, self.law.headline)
-        return describe(self.law, self.chinchilla_table())
+        predictions = [predict(self.law, c) for c in self.budgets_of_interest()]
+        return describe(self.law, format_table(self.law, predictions, caveats=False))
 
     def summary(self) -> dict[str, Any]:
         """Return the same as JSON values."""

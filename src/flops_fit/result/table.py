@@ -7,9 +7,12 @@ from flops_fit.result import numbers
 from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
 
 
-def format_table(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
-    """Lay predictions out as a Markdown table that also reads well in a terminal."""
-    general = general_caveats(law)
+def format_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats: bool = True) -> str:
+    """Lay predictions out as a Markdown table that also reads well in a terminal.
+
+    Without `caveats`, what is doubtful about the whole law is left to be said below.
+    """
+    general = general_caveats(law) if caveats else ()
     notes = _notes(predictions)
     kinds = list(notes)
     data, loss = f"D ({law.unit}s)", f"L ({numbers.unit(law.loss_unit)})"

@@ -1,0 +1,118 @@
+"""The whole text of a fit, word for word."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flops_fit.design import Finding
+from flops_fit.fit.competition import Rival
+from flops_fit.fit.power_laws import PowerLaw, PowerLaws
+from flops_fit.result import ScalingResult
+
+# ruff: noqa: E501
+
+GOLDEN = """\
+UNRELIABLE: The best size lies at or beyond the last size trained at 1e+15 FLOPs.
+
+| C (FLOPs) | N     | N, 95%         | D (tokens) | D, 95%         | D/N | L (nats per token) | L, 95%         | notes |
+|-----------|-------|----------------|------------|----------------|-----|--------------------|----------------|-------|
+| 1.00e+15  | 1.00M | 833K to 1.20M  | 167M       | 139M to 200M   | 167 | 3.500              | 3.465 to 3.535 |       |
+| 3.16e+15  | 1.78M | 1.48M to 2.13M | 296M       | 247M to 356M   | 167 | 3.337              | 3.304 to 3.370 |       |
+| 1.00e+16  | 3.16M | 2.64M to 3.79M | 527M       | 439M to 632M   | 167 | 3.191              | 3.160 to 3.223 |       |
+| 3.16e+16  | 5.62M | 4.69M to 6.75M | 937M       | 781M to 1.12B  | 167 | 3.062              | 3.032 to 3.093 |       |
+| 1.00e+17  | 10.0M | 8.33M to 12.0M | 1.67B      | 1.39B to 2.00B | 167 | 2.946              | 2.917 to 2.976 |       |
+| 1.00e+18  | 31.6M | 22.0M to 45.5M | 5.27B      | 3.66B to 7.59B | 167 | 2.752              | 2.725 to 2.779 | [1]   |
+
+[1] Extrapolated: 10 times the largest budget trained.
+
+Fit: 'known', 63 runs, 1.00e+15 to 1.00e+17 FLOPs.
+Intervals: 95%, as far as the form is right or the table's own upper runs show how wrong it is.
+N* grows as C^a with a = 0.500 (0.455 to 0.550) at the largest budget, by which forecasts go;
+  over the whole range a = 0.480 (0.457 to 0.504), the one to compare with published exponents.
+Power laws through the minima, for comparison only:
+  N*(C) = 0.03162 · C^0.5000, R² = 0.9990 over 7 budgets.
+  D*(C) = 5.27 · C^0.5000, R² = 0.9980 over 7 budgets.
+  L*(C) = 2 + 47.43 · C^-0.1000, over 7 budgets.
+Second opinion, 'known': at 1.00e+17 FLOPs N 10.0M, L 2.946; a = 0.500 (0.455 to 0.550).
+Counted as: N unknown, C 6ND, unit of L nats per token. If you know better, say so: --n-is.
+
+What each method makes of the same runs, and how far it missed upper runs when shown lower ones:
+
+| method   | N* at 1.00e+17 | N* at 1.00e+18 | L* at 1.00e+17 | L* at 1.00e+18 | missed L* | missed N* |
+|----------|----------------|----------------|----------------|----------------|-----------|-----------|
+| known    | 10.0M          | 31.6M          | 2.946          | 2.752          | 0.31%     | 10.5%     |
+| parabola | 12.0M          | 40.0M          | 2.950          | 2.760          |           |           |
+
+error minimum-at-edge: The best size lies at or beyond the last size trained at 1e+15 FLOPs.
+  -> train sizes beyond N = 1e+06
+warning unstable: UNSTABLE: at 10 times the largest budget N* by 'parabola' is 1.3 times that by 'known', more
+  than the interval of 'known' is wide.
+  -> read the interval as one method's alone; a larger budget would tell the methods apart
+info compute-is-6nd: Compute is 6·N·D for every run: neither attention nor embeddings are counted apart.
+  -> give counted FLOPs in a column `C` if you have them"""
+
+FINDINGS = (
+    Finding(
+        code="minimum-at-edge",
+        severity="error",
+        message="The best size lies at or beyond the last size trained at 1e+15 FLOPs.",
+        action="train sizes beyond N = 1e+06",
+    ),
+    Finding(
+        code="unstable",
+        severity="warning",
+        message="UNSTABLE: at 10 times the largest budget N* by 'parabola' is 1.3 times that by 'known', more "
+        "than the interval of 'known' is wide.",
+        action="read the interval as one method's alone; a larger budget would tell the methods apart",
+    ),
+    Finding(
+        code="compute-is-6nd",
+        severity="info",
+        message="Compute is 6·N·D for every run: neither attention nor embeddings are counted apart.",
+        action="give counted FLOPs in a column `C` if you have them",
+    ),
+)
+
+
+def power_law(quantity, floor, scale, exponent, r_squared):
+    return PowerLaw(
+        quantity=quantity, floor=floor, scale=scale, exponent=exponent, r_squared=r_squared, n_budgets=7
+    )
+
+
+@pytest.fixture
+def told(known_law):
+    return replace(
+        known_law,
+        second=known_law.headline,
+        findings=FINDINGS,
+        conventions=replace(known_law.conventions, n_params="unknown", flops="6ND"),
+        rivals=(
+            Rival(
+                name="known",
+                n_params=(1e7, 3.16e7),
+                loss=(2.946, 2.752),
+                backtest_loss=0.0031,
+                backtest_size=0.1,
+                n_origins=3,
+            ),
+            Rival(name="parabola", n_params=(1.2e7, 4e7), loss=(2.95, 2.76)),
+        ),
+        power_laws=PowerLaws(
+            n_params=power_law("N*", 0.0, 0.03162, 0.5, 0.999),
+            n_units=power_law("D*", 0.0, 5.27, 0.5, 0.998),
+            loss=power_law("L*", 2.0, 47.43, -0.1, None),
+        ),
+    )
+
+
+def test_a_fit_reads_like_this(told):
+    assert ScalingResult(told).describe() == GOLDEN
+
+
+def test_a_fit_without_rivals_or_findings_is_short(known_law):
+    text = ScalingResult(known_law).describe()
+    assert "What each method" not in text
+    assert text.count("\n\n") == 2
+    assert np.all([len(line) < 130 for line in text.splitlines()])
