@@ -163,7 +163,7 @@ def a_run(spec: SweepSpec, n_steps: int = N_STEPS) -> PlannedRun:
         cooldown_steps=n_steps // 5,
         n_units=n_units,
         flops_per_unit=6.0 * size.n_params,
-        lr=spec.training.lr or spec.model.default_lr,
+        lr=spec.peak_lr,
         precision="fp32",
     )
 

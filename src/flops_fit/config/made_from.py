@@ -49,7 +49,7 @@ def made_from(spec: SweepSpec, data: DataSpec) -> MadeFrom:
         loss=spec.loss.label,
         flop_counter=spec.flops.label,
         training=spec.training.model_dump(mode="json"),
-        lr=spec.training.lr or spec.model.default_lr,
+        lr=spec.peak_lr,
         lr_transfers=spec.model.lr_transfers,
         seeds=spec.seeds,
         versions=package_versions(),

@@ -125,6 +125,12 @@ class SweepSpec(BaseModel):
             )
         return seeds
 
+    @property
+    def peak_lr(self) -> float:
+        """Peak learning rate of every run: as written, or else the family's own, also while it is untuned."""
+        lr = self.training.lr
+        return lr if isinstance(lr, float) else self.model.default_lr
+
     def prior_n_params(self, flops: float) -> float:
         """Guess the compute-optimal size from C = 6·N·D and D = units_per_param·N."""
         return math.sqrt(flops / (6 * self.design.units_per_param))

@@ -1,6 +1,6 @@
 """TrainingSpec: how every run of a sweep is trained."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
@@ -12,8 +12,8 @@ class TrainingSpec(BaseModel):
 
     model_config = CLOSED
 
-    lr: float | None = Field(default=None, gt=0)
-    """Peak learning rate; by default the model family's own, which must suit every size."""
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
+    """Peak learning rate; by default the family's own, which must suit every size; auto tunes it first."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of one global batch."""
     schedule: Literal["wsd", "cosine"] = "wsd"
@@ -26,6 +26,8 @@ class TrainingSpec(BaseModel):
     """Fraction of the steps spent on the cooldown to zero; a cosine has none."""
     cooldown_shape: Literal["linear", "1-sqrt"] = "linear"
     """How the rate falls during the cooldown."""
+    checkpoint_s: float = Field(default=60.0, gt=0)
+    """Seconds between two checkpoints of a run; one is also written where a trunk branches off."""
     audit: int = Field(default=1, ge=0)
     """Cells that are trained a second time, alone, to show that sharing steps changes no loss."""
     betas: tuple[float, float] = (0.9, 0.99)

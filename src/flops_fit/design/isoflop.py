@@ -12,6 +12,7 @@ from flops_fit.design.coverage import cells_left_out, check_coverage, probe_cave
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash, run_identity, trunk_identity
 from flops_fit.design.phases import phases_of
+from flops_fit.design.rate_findings import tuning_ahead
 from flops_fit.errors import SpecError
 
 
@@ -38,7 +39,7 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
     skipped = cells_left_out(
         {row.budget: [cell.rung.size.name for cell in row.too_short] for row in grid}, spec
     )
-    return SweepPlan(
+    plan = SweepPlan(
         plan_id=content_hash([run.run_id for run in runs]),
         runs=runs,
         share_steps=spec.training.mode == "trunks",
@@ -46,6 +47,7 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         data=probe.data,
         findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_caveats(probe.caveats)),
     )
+    return replace(plan, findings=(*tuning_ahead(plan, spec), *plan.findings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def _runs(
         cooldown_steps=cooldown_steps,
         n_units=cell.n_steps * cell.units_per_step,
         flops_per_unit=cell.rung.flops_per_unit,
-        lr=spec.training.lr or spec.model.default_lr,
+        lr=spec.peak_lr,
         precision=precision,
     )
     return [_named(replace(draft, seed=seed), spec) for seed in spec.seeds]

@@ -1,0 +1,141 @@
+"""What the reader of a sweep should know about its learning rate: how it was found, and what hangs on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flops_fit.config.spec import SweepSpec
+from flops_fit.design.grid import Finding, SweepPlan
+from flops_fit.design.rates import Valley, tuning_cells
+
+MAX_DRIFT = 1.0
+"""Octaves by which the best rate may move with the size; beyond, losses are tilted by tuning.
+
+Source: Porian et al. 2024, arXiv:2406.19146, whose N* moved once rates were tuned per size; one octave is
+our judgement.
+"""
+_SCALE_RATES = "let the model family scale its rates with the size (`param_groups`), as u-muP does"
+
+MAX_SHIFT = 1.25
+"""Factor by which N* may change where every size trains at its own best rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What the trials at several learning rates came to."""
+
+    lr: float
+    """The learning rate that was chosen; 0 octaves in every valley."""
+    middle: Valley
+    others: tuple[Valley, ...]
+    n_runs: int
+    flops: float
+    """Executed for all trials."""
+
+
+def tuning_ahead(plan: SweepPlan, spec: SweepSpec) -> tuple[Finding, ...]:
+    """Say what tuning will cost before a plan whose learning rate is not known yet is trained."""
+    if spec.training.lr != "auto":
+        return ()
+    cells = tuning_cells(plan)
+    n_runs = 5 + 3 * len(cells.others)
+    finding = Finding(
+        code="rate-to-be-tuned",
+        severity="info",
+        message=f"The learning rate is tuned first: about {n_runs} runs, {cells.flops:.3g} FLOPs, "
+        f"{cells.flops / plan.flops_executed:.1%} of what the sweep executes. Until then the plan shows "
+        f"{spec.peak_lr:g}.",
+        action="nothing; or write a number as `training.lr` to save them",
+        value=cells.flops / plan.flops_executed,
+    )
+    return (finding,)
+
+
+def tuning_findings(tuning: Tuning) -> tuple[Finding, ...]:
+    """Return how the rate was chosen, whether it suits other sizes, and how N* depends on it."""
+    return (_tuned(tuning), *_transfer(tuning), _shift(tuning))
+
+
+def _tuned(tuning: Tuning) -> Finding:
+    run = tuning.middle.run
+    return Finding(
+        code="rate-tuned",
+        severity="info",
+        message=f"The learning rate {tuning.lr:g} is the best for {run.size.name} at {run.budget:.3g} FLOPs "
+        f"({tuning.n_runs} trials in all, {tuning.flops:.3g} FLOPs).",
+        action="nothing; the trials are kept in the directory `learning-rate` of the sweep",
+        value=tuning.lr,
+    )
+
+
+def _transfer(tuning: Tuning) -> list[Finding]:
+    """Compare the best rates of other sizes with the chosen one."""
+    if not tuning.others:
+        return []
+    worst = max(tuning.others, key=lambda valley: abs(valley.octaves))
+    drift = abs(worst.octaves)
+    found = ", ".join(
+        f"{'beyond ' if valley.at_edge else ''}{tuning.lr * 2**valley.octaves:.2g} for "
+        f"{valley.run.size.name} at {valley.run.budget:.3g} FLOPs ({_penalty(valley):.2g} nats lost)"
+        for valley in tuning.others
+    )
+    tilted = drift > MAX_DRIFT or worst.at_edge
+    finding = Finding(
+        code="tilted-by-tuning" if tilted else "rate-transfers",
+        severity="warning" if tilted else "info",
+        message=f"The best learning rate is {found}: up to {drift:.2g} octaves from that of all, "
+        f"{tuning.lr:g}.",
+        action=_SCALE_RATES if tilted else "nothing",
+        value=drift,
+        threshold=MAX_DRIFT,
+    )
+    return [finding]
+
+
+def _penalty(valley: Valley) -> float:
+    """Return the nats that the cell loses by training at the rate of all."""
+    return math.exp(valley.ln_loss_at(0.0)) - math.exp(valley.ln_loss)
+
+
+def _shift(tuning: Tuning) -> Finding:
+    """Compare the N* of one rate with that of other rates, and of a best rate for each size."""
+    budget = tuning.middle.run.budget
+    row = [valley for valley in (tuning.middle, *tuning.others) if valley.run.budget == budget]
+    lower, shared, higher = (
+        _best_ln_n(row, [valley.ln_loss_at(octaves) for valley in row]) for octaves in (-1.0, 0.0, 1.0)
+    )
+    own = _best_ln_n(row, [valley.ln_loss for valley in row])
+    if not all(map(math.isfinite, (lower, shared, higher, own))):
+        return Finding(
+            code="rate-sensitivity-unknown",
+            severity="info",
+            message=f"How N* depends on the learning rate could not be told from {len(row)} sizes at "
+            f"{budget:.3g} FLOPs: their losses have no minimum among them.",
+            action="widen design.window, so that the cheapest budget has sizes on both sides of its optimum",
+        )
+    shift = math.exp(shared - own)
+    far = max(shift, 1 / shift) > MAX_SHIFT
+    return Finding(
+        code="rate-sensitivity",
+        severity="warning" if far else "info",
+        message=f"At {budget:.3g} FLOPs, half the learning rate moves N* by a factor of "
+        f"{math.exp(lower - shared):.2f} and twice the rate by {math.exp(higher - shared):.2f}; with its own "
+        f"best rate for each size N* would be {1 / shift:.2f} times what it is (from three sizes).",
+        action="see `tilted-by-tuning`; read N* as uncertain by that factor" if far else "nothing",
+        value=shift,
+        threshold=MAX_SHIFT,
+    )
+
+
+def _best_ln_n(row: Sequence[Valley], ln_loss: Sequence[float]) -> float:
+    """Return the vertex of the parabola through ln(loss) against ln N; nan if it is not among the sizes."""
+    import numpy as np
+
+    ln_n = [math.log(valley.run.size.n_params) for valley in row]
+    if len(set(ln_n)) < 3 or not all(map(math.isfinite, ln_loss)):
+        return math.nan
+    a, b, _ = np.polyfit(ln_n, ln_loss, 2)
+    vertex = float(-b / (2 * a)) if a > 0 else math.nan
+    return vertex if min(ln_n) <= vertex <= max(ln_n) else math.nan
