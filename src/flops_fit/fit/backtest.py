@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from flops_fit.fit.budgets import Budget
+from flops_fit.fit.scatter import share_trunks
 from flops_fit.fit.trend import LogEstimate, antilog
 from flops_fit.fit.valley import Valley, fit_valley, refit_without
 from flops_fit.quantities import Interval
@@ -86,19 +87,26 @@ class _Miss(NamedTuple):
 
 
 def calibrate(budgets: Sequence[Budget], valley: Valley) -> tuple[Calibrations, Calibrations]:
-    """Return the calibrations of ln N* and ln L* for the valley of `budgets`."""
+    """Return the calibrations of ln N* and ln L* for the valley of `budgets`.
+
+    Budgets that share trunks err alike and so miss each other by less than those of another sweep would: then
+    misses may widen intervals but not narrow them.
+    """
     above, among = list(_misses_above(budgets)), list(_misses_among(budgets, valley))
     next_to_top, top = (b.log_flops for b in budgets[-2:])
+    of_sizes, of_losses, inside = _SIZES_ABOVE, _LOSSES_ABOVE, _AMONG
+    if share_trunks(budgets):
+        of_sizes, of_losses, inside = (e._replace(least=e.size) for e in (of_sizes, of_losses, inside))
     return (
         Calibrations(
-            among=_calibration(_sizes(among), _AMONG),
-            above=_calibration(_sizes(above), _SIZES_ABOVE),
+            among=_calibration(_sizes(among), inside),
+            above=_calibration(_sizes(above), of_sizes),
             next_to_top=next_to_top,
             top=top,
         ),
         Calibrations(
-            among=_calibration(_losses(among), _AMONG),
-            above=_calibration(_losses(above), _LOSSES_ABOVE),
+            among=_calibration(_losses(among), inside),
+            above=_calibration(_losses(above), of_losses),
             next_to_top=next_to_top,
             top=top,
         ),

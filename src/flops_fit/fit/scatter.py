@@ -77,6 +77,12 @@ def pooled_noise(parabolas: Sequence[Parabola], noise: float) -> float:
     return float(np.sqrt(squares / (dof.sum() + _PRIOR_RUNS)))
 
 
+def share_trunks(budgets: Sequence[Budget]) -> bool:
+    """Whether any trunk has runs at more than one budget."""
+    trunks = np.concatenate([np.unique(b.trunk) for b in budgets])
+    return len(np.unique(trunks)) < len(trunks)
+
+
 def trunk_correlation(budgets: Sequence[Budget], parabolas: Sequence[Parabola], noise: float) -> float:
     """Return how the scatter of runs of one trunk correlates between budgets.
 
