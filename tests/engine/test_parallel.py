@@ -123,6 +123,7 @@ def test_the_command_writes_once_talks_once_and_ends_alike(job):
         "plots",
         "runs.sqlite",
         "spec.json",
+        "sweep.lock",
     ]
 
 

@@ -105,7 +105,7 @@ def test_the_state_of_a_trunk_is_that_of_the_run_alone(make_spec, parts):
             trainee = set_up(short, spec)
             advance(trainee, short.branch_step)
             if detour:
-                fork = State.of(trainee)
+                fork = State.of(trainee).copied()
                 advance(trainee, short.n_steps)
                 fork.put_back(trainee)
             trainee.become(long)

@@ -1,5 +1,6 @@
 """Train a few runs of a sweep once more, alone, beside the others."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from flops_fit.design.grid import SweepPlan, Trunk
@@ -11,9 +12,9 @@ _PREFIX = "audit-"
 """Of the id of a run while it is trained as an audit."""
 
 
-def audits_of(plan: SweepPlan, store: RunStore) -> list[Trunk]:
-    """Return the audits of `plan` that `store` lacks, each a trunk of one run."""
-    done = {audit.run_id for audit in store.audits()}
+def audits_of(plan: SweepPlan, audits: Iterable[Audit]) -> list[Trunk]:
+    """Return the audits of `plan` that `audits` lacks, each a trunk of one run."""
+    done = {audit.run_id for audit in audits}
     return [
         (replace(run, run_id=_PREFIX + run.run_id, trunk=""),)
         for run in plan.audited

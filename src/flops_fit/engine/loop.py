@@ -1,10 +1,11 @@
 """The only training loop: its steps, and the held-out loss at their end."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 
@@ -14,7 +15,9 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.config.training import TrainingSpec
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine.batches import counted_units, n_rows, on_device
+from flops_fit.engine.curve import N_SLOTS, held_out_slots, train_slots
 from flops_fit.engine.parallel import Team
+from flops_fit.engine.reproducible import Generators
 from flops_fit.engine.schedule import Schedule
 from flops_fit.errors import DataError
 
@@ -43,11 +46,15 @@ class Trainee:
     precision: AbstractContextManager[Any]
     loss_sum: torch.Tensor
     """Of all steps so far, on the device; not finite once any loss was not."""
+    notes: torch.Tensor
+    """What becomes the curve of the run (`curve.py`), on the device."""
     step: int = 0
     n_units: int = 0
     """Consumed by the whole team in steps 0 to `step`, counted from the batches."""
     n_units_taken: int = 0
-    """Consumed since this was last set to 0, whatever became of the steps."""
+    """Executed for the present run, beyond what was executed for the run before it in the trunk."""
+    started: float = field(default_factory=time.perf_counter)
+    """When the present run began."""
 
     @property
     def diverged(self) -> bool:
@@ -57,6 +64,7 @@ class Trainee:
     def become(self, run: PlannedRun) -> None:
         """Go on as another run of the same trunk."""
         self.run, self.schedule = run, Schedule.of(run, self.spec.training)
+        self.n_units_taken, self.started = 0, time.perf_counter()
 
     def reopen_batches(self) -> None:
         """Go on with the batch of the present step."""
@@ -88,18 +96,50 @@ def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Traine
         units_per_sample=data.units_per_sample,
         device=device,
         precision=_autocast(run.precision, device),
-        loss_sum=torch.zeros((), device=device),
+        loss_sum=torch.zeros((), device=device, dtype=_widest(device)),
+        notes=torch.full((N_SLOTS,), math.inf, device=device, dtype=_widest(device)),
     )
 
 
-def advance(trainee: Trainee, step: int) -> None:
+class Attendant(Protocol):
+    """What is done between steps."""
+
+    def due(self) -> bool:
+        """Whether there is anything to do after this step; asked after each one."""
+        ...
+
+    def attend(self, trainee: Trainee) -> None:
+        """Do it; called when it is due, and whenever the device is looked at."""
+        ...
+
+
+def advance(trainee: Trainee, step: int, attendant: Attendant | None = None) -> None:
     """Train up to `step`, or until a look at the device finds that the run has diverged."""
+    # Processes of a job must stop after the same step: they ask each other when they look at their devices.
+    due = attendant.due if attendant and trainee.team.n == 1 else _never
+    train, held_out = train_slots(trainee.run), held_out_slots(trainee.run)
     while trainee.step < step and not trainee.diverged:
-        take_steps(trainee, min(CHECK_EVERY, step - trainee.step))
+        goal = min(trainee.step + CHECK_EVERY, step)
+        for stop in [*(noted for noted in train if trainee.step < noted < goal), goal]:
+            take_steps(trainee, stop - trainee.step, due)
+            if trainee.step < stop:
+                break
+            if stop in train:
+                trainee.notes[train[stop]] = trainee.loss_sum
+            if stop in held_out:
+                trainee.notes[held_out[stop]] = _evaluate_on_the_way(trainee)
+            if due():
+                break
+        if attendant:
+            attendant.attend(trainee)
 
 
-def take_steps(trainee: Trainee, n_steps: int) -> None:
-    """Take `n_steps` optimiser steps without once waiting for the device."""
+def _never() -> bool:
+    return False
+
+
+def take_steps(trainee: Trainee, n_steps: int, due: Callable[[], bool] = _never) -> None:
+    """Take `n_steps` optimiser steps, or as many until `due`, without once waiting for the device."""
     forward, optimizer, loss_function = trainee.forward, trainee.optimizer, trainee.spec.loss
     clip = trainee.spec.training.grad_clip
     params = list(trainee.module.parameters()) if clip else []
@@ -119,6 +159,8 @@ def take_steps(trainee: Trainee, n_steps: int) -> None:
         optimizer.zero_grad()
         trainee.loss_sum += loss.detach()
         trainee.step += 1
+        if due():
+            break
 
 
 def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
@@ -141,6 +183,20 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
     return math.fsum(value * weight for value, weight in zip(values, weights, strict=True) if weight) / sum(
         weights
     )
+
+
+def _evaluate_on_the_way(trainee: Trainee) -> float:
+    """Return the held-out loss; the run goes on as if nobody had asked."""
+    generators = Generators.now()
+    loss = evaluate(trainee, trainee.spec)
+    generators.put_back()
+    trainee.module.train()
+    return loss
+
+
+def _widest(device: torch.device) -> torch.dtype:
+    """Return the type that sums of many losses keep their digits in, as far as the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _optimizer(groups: list[dict[str, Any]], training: TrainingSpec) -> torch.optim.Optimizer:

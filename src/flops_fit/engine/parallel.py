@@ -72,6 +72,13 @@ class Team:
         """Whether this process evaluates the i-th held-out batch."""
         return i % self.n == self.rank
 
+    def all_equal(self, value: int) -> bool:
+        """Whether every process holds the same value."""
+        if self.n == 1 or self.accelerator is None:
+            return True
+        held = self.accelerator.gather(torch.tensor([value], device=self.accelerator.device))
+        return len(set(held.tolist())) == 1
+
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """Return the sum over processes, the same on each."""
         if self.n == 1 or self.accelerator is None:

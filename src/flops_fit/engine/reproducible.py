@@ -50,17 +50,23 @@ class Generators:
         return cls(
             cpu=torch.get_rng_state(),
             cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-            numpy=dict(np.random.get_state(legacy=False)),  # noqa: NPY002 - a user's data set may draw from it
+            numpy=_numpy_state(),
             python=random.getstate(),
         )
 
     def put_back(self) -> None:
         """Let them go on from here."""
         torch.set_rng_state(self.cpu)
-        if self.cuda is not None:
+        if self.cuda is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(self.cuda)
         np.random.set_state(self.numpy)  # noqa: NPY002 - same
         random.setstate(self.python)
+
+
+def _numpy_state() -> dict[str, Any]:
+    """Return the state of numpy's global generator as JSON values."""
+    state: dict[str, Any] = dict(np.random.get_state(legacy=False))  # noqa: NPY002 - users draw from it
+    return state | {"state": state["state"] | {"key": state["state"]["key"].tolist()}}
 
 
 def _devices() -> list[int]:

@@ -2,18 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
+from flops_fit.engine import interrupt
 from flops_fit.engine.audit import audits_of, keep_audit
+from flops_fit.engine.checkpoint import forget
 from flops_fit.engine.executors import count_workers, execute
 from flops_fit.engine.job import check_launch, this_job
+from flops_fit.engine.keeper import folder_of
+from flops_fit.engine.lock import sole_owner
 from flops_fit.engine.progress import Progress, Tally, predicted_cost, shares_of
 from flops_fit.errors import TrainingError
+from flops_fit.runs.audit import Audit
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.store import RunStore
+
+CHECKPOINTS = "checkpoints"
+"""Directory of the states of trunks in flight, beside the runs."""
 
 SMALL_SWEEP = 1e12
 """Predicted cost, FLOPs, below which processes take longer to start than they save (15 s of a core)."""
@@ -44,7 +52,7 @@ def run_sweep(
 
     Completed and diverged rows are skipped; failed ones are tried again. A run that diverges or fails
     becomes a row with its reason, and the sweep goes on. Interrupted at any moment, the same call later
-    trains what is missing.
+    goes on from the last checkpoint of each trunk, and comes to the same losses.
 
     Args:
         plan: What to train.
@@ -56,31 +64,47 @@ def run_sweep(
     Raises:
         TrainingError: `no-run-completed`, `spec-not-sendable`, `batch-not-divisible`, `unsupported-launch` or
             `out-of-step`.
-        StoreError: a row cannot be written.
+        StoreError: `directory-in-use`, or a row or a checkpoint cannot be written.
+        KeyboardInterrupt: this process was asked to end (Ctrl-C, SIGTERM); the step was finished and the
+            state saved.
     """
     started, job = time.perf_counter(), this_job()
     check_launch(spec)
-    job.elsewhere(spec.data.prepare)
-    kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
-    store.adopt([row.run_id for row in kept], plan.plan_id)
-    missing = _missing(plan, kept)
-    trunks = _longest_first([*missing, *audits_of(plan, store)])
-    tally = Tally(
-        shares_of(plan.trunks) | shares_of(missing),
-        kept,
-        workers=(workers := _workers(trunks, spec)),
-        report=report if job.is_main else None,
-    )
-    records: list[RunRecord] = []
-    with tally, closing(execute(trunks, spec, workers=workers)) as finished:
-        for record in finished:
-            if keep_audit(record, store):
-                continue
-            store.add(replace(record, plan_id=plan.plan_id))
-            records.append(record)
-            tally.add(record)
+    with sole_owner(store.path.parent):
+        job.elsewhere(spec.data.prepare)
+        kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
+        store.adopt([row.run_id for row in kept], plan.plan_id)
+        records = _train_missing(plan, spec, store, kept, report if job.is_main else None)
     _require_one_completed([*kept, *records])
     return summarise(plan, records, wall_s=time.perf_counter() - started)
+
+
+def _train_missing(
+    plan: SweepPlan,
+    spec: SweepSpec,
+    store: RunStore,
+    kept: Sequence[RunRecord],
+    report: Callable[[Progress], None] | None,
+) -> list[RunRecord]:
+    """Train what `kept` lacks and commit it; return the new rows."""
+    missing, trunks = _missing(plan, kept), trunks_left(plan, kept, store.audits())
+    workers = workers_for(trunks, spec)
+    checkpoints = store.path.parent / CHECKPOINTS
+    ended_by = {trunk[-1].run_id: folder_of(trunk, spec, checkpoints) for trunk in trunks}
+    tally = Tally(shares_of(plan.trunks) | shares_of(missing), kept, workers=workers, report=report)
+    execution = execute(trunks, spec, workers=workers, checkpoints=checkpoints)
+    records: list[RunRecord] = []
+    with interrupt.heeded(), tally, closing(execution) as finished:
+        for record in finished:
+            if not keep_audit(record, store):
+                store.add(replace(record, plan_id=plan.plan_id))
+                records.append(record)
+                tally.add(record)
+            if record.run_id in ended_by and record.status != "failed":
+                forget(ended_by[record.run_id])
+    with suppress(OSError):  # another plan has trunks in flight there
+        checkpoints.rmdir()
+    return records
 
 
 def summarise(plan: SweepPlan, records: Iterable[RunRecord], *, wall_s: float) -> SweepSummary:
@@ -106,12 +130,17 @@ def _missing(plan: SweepPlan, kept: Iterable[RunRecord]) -> tuple[Trunk, ...]:
     return trunks_of((run for run in plan.runs if run.run_id not in done), share_steps=plan.share_steps)
 
 
-def _longest_first(trunks: Iterable[Trunk]) -> list[Trunk]:
-    """Order trunks so that no worker still has a long one when the others are done."""
-    return sorted(trunks, key=predicted_cost, reverse=True)
+def trunks_left(plan: SweepPlan, rows: Iterable[RunRecord], audits: Iterable[Audit]) -> list[Trunk]:
+    """Return what is left of a plan, so ordered that no worker has a long trunk when others are done.
+
+    `rows` and `audits` are those that there are; of a failed run there is nothing.
+    """
+    missing = _missing(plan, (row for row in rows if row.status != "failed"))
+    return sorted([*missing, *audits_of(plan, audits)], key=predicted_cost, reverse=True)
 
 
-def _workers(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
+def workers_for(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
+    """Return how many processes train `trunks` side by side."""
     small = sum(map(predicted_cost, trunks)) < SMALL_SWEEP
     return 1 if small and not spec.training.workers else count_workers(spec)
 

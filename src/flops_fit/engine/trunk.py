@@ -2,72 +2,78 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.coverage import ON_TARGET
-from flops_fit.design.grid import PlannedRun
+from flops_fit.design.grid import PlannedRun, Trunk
+from flops_fit.engine.curve import curve_of
+from flops_fit.engine.keeper import Keeper
 from flops_fit.engine.loop import Trainee, advance, evaluate, set_up
 from flops_fit.engine.reproducible import reproducible
 from flops_fit.engine.row import row_of
-from flops_fit.engine.state import State
 from flops_fit.runs.record import RunRecord
 
 
 def train_run(run: PlannedRun, spec: SweepSpec) -> RunRecord:
     """Train `run` alone, from scratch, and measure its held-out loss; see `train_trunk`."""
-    return next(train_trunk([run], spec))
+    return next(train_trunk((run,), spec))
 
 
-def train_trunk(branches: Sequence[PlannedRun], spec: SweepSpec) -> Iterator[RunRecord]:
+def train_trunk(trunk: Trunk, spec: SweepSpec, checkpoints: Path | None = None) -> Iterator[RunRecord]:
     """Train runs that share their first steps, the shortest first, and yield the record of each as it ends.
 
     Everything that is random follows from the seed: the same run gives the same loss alone, in any trunk, in
-    any process on the same kind of device; on a CPU bit for bit. Whatever the model, the data or the loss
-    raise passes through. Between two records the generators of this process are as they were found.
+    any process on the same kind of device, interrupted or not; on a CPU bit for bit. Whatever the model, the
+    data or the loss raise passes through. Between two records the generators of this process are untouched.
+
+    Args:
+        trunk: The runs that are left of a trunk.
+        spec: How they are trained.
+        checkpoints: Directory of the states of trunks in flight: this one goes on from there, and saves its
+            own.
 
     Raises:
         DataError: `batches-ended` or `empty-held-out-set`.
+        StoreError: `checkpoint-not-written`.
+        KeyboardInterrupt: this process was asked to end, and the state is saved.
     """
+    keeper = Keeper(trunk, spec, checkpoints)
     trainee: Trainee | None = None
-    fork: State | None = None
-    for run in branches:
-        started = time.perf_counter()
+    for run in trunk:
         with reproducible(run.seed):
             if trainee is None:
                 trainee = set_up(run, spec)
-            elif fork is not None:
-                fork.put_back(trainee)
-                fork = None  # a copy of the whole state is held no longer than the cooldown lasts
-            trainee.become(run)
-            advance(trainee, run.branch_step)
-            fork = _fork(trainee, is_last=run is branches[-1])
-            advance(trainee, run.n_steps)
+                keeper.resume(trainee)
+            else:
+                trainee.become(run)
+                keeper.back_to_fork(trainee)
+            if trainee.step <= run.branch_step:
+                advance(trainee, run.branch_step, keeper)
+                keeper.fork(trainee)
+            advance(trainee, run.n_steps, keeper)
             loss = math.nan if trainee.diverged else evaluate(trainee, spec)
-        yield _outcome(trainee, loss=loss, wall_s=time.perf_counter() - started)
+        yield _outcome(trainee, loss=loss)
 
 
-def _fork(trainee: Trainee, *, is_last: bool) -> State | None:
-    """Return where the next run goes on; None if there is none, or if the trunk itself has diverged."""
-    return None if is_last or trainee.diverged else State.of(trainee)
-
-
-def _outcome(trainee: Trainee, *, loss: float, wall_s: float) -> RunRecord:
-    """Return the record of the run that has ended, and begin to count for the next."""
-    run, n_units_taken, trainee.n_units_taken = trainee.run, trainee.n_units_taken, 0
-    diverged = not math.isfinite(loss)
-    return row_of(
+def _outcome(trainee: Trainee, *, loss: float) -> RunRecord:
+    run, diverged = trainee.run, not math.isfinite(loss)
+    record = row_of(
         run,
         n_units=trainee.n_units,
-        n_units_executed=n_units_taken,
+        n_units_executed=trainee.n_units_taken,
         n_steps=trainee.step,
-        wall_s=wall_s,
+        wall_s=time.perf_counter() - trainee.started,
         loss=None if diverged else loss,
         status="diverged" if diverged else "completed",
         reason=f"the loss was not finite by step {trainee.step}"
         if diverged
         else _off_target(run.flops_per_unit * trainee.n_units, run),
     )
+    notes = trainee.team.total(trainee.notes) / trainee.team.n
+    return replace(record, curve=curve_of(run, notes.tolist(), loss))
 
 
 def _off_target(flops: float, run: PlannedRun) -> str:
