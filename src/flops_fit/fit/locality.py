@@ -31,7 +31,7 @@ class Window:
     width: float | None
     """e-folds of N around the optimum; None where all runs count."""
     error: float
-    """Mean absolute error of forecasts of ln loss with it."""
+    """Median error of forecasts of ln loss with it, averaged over the origins."""
     error_of_all: float
     """That with all runs."""
 
@@ -65,9 +65,9 @@ def choose_window(surface: FormSurface, points: Points, fit: RobustFit) -> Windo
 
 
 def _errors(folds: Folds) -> Floats:
-    return np.array(
-        [np.abs(row[ahead]).mean() for row, ahead in zip(folds.residuals, folds.ahead, strict=True)]
-    )
+    """Return the median miss of the runs above each origin: far runs among them must not decide."""
+    rows = zip(folds.residuals, folds.ahead, strict=True)
+    return np.array([np.median(np.abs(row[ahead])) for row, ahead in rows])
 
 
 def _clearly_better(errors: Floats, of_all: Floats) -> bool:

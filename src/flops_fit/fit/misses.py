@@ -16,7 +16,7 @@ from flops_fit.fit.points import Points
 from flops_fit.fit.robust import RobustFit
 from flops_fit.fit.surface_minima import minima_of
 
-_CHANCE = 0.05
+_CHANCE = 0.01
 """How often a right form may show larger misses than those that widen nothing."""
 _LOOKS = 4
 """Independent numbers, about, in the losses of the runs ahead."""

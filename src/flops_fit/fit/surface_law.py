@@ -154,14 +154,15 @@ class SurfaceLaw:
 
 
 def expansion_of(n_clusters: int, n_fitted: int) -> float:
-    """Return how much wider than percentiles an interval from resampled clusters must be.
+    """Return how much wider than percentiles an interval from resampled clusters must be: as t than normal.
 
-    Residuals of a fit are smaller than errors, by sqrt(1 - p/n), and normal quantiles than those of t.
+    That residuals are smaller than errors needs no correction beside it: resampling pairs makes up for it,
+    because the design is resampled too.
 
-    Source: Hesterberg 2015, doi:10.1080/00031305.2015.1089789, sections 3.2 and 5.3.
+    Source: Hesterberg 2015, doi:10.1080/00031305.2015.1089789 (expanded percentile intervals).
     """
     dof = max(n_clusters - n_fitted, 1)
-    return float(stdtrit(dof, (1 + _LEVEL) / 2) / _NORMAL * np.sqrt(n_clusters / dof))
+    return float(stdtrit(dof, (1 + _LEVEL) / 2)) / _NORMAL
 
 
 def _deviations(value: float, draws: Floats) -> tuple[float, float]:
