@@ -90,7 +90,7 @@ def _step(
     gradient = _gradient(answer, work)
     free, along = _solved(hessian, downhill), _solved(hessian, gradient)
     missing = target - answer(work) - np.einsum("bp,bp->b", gradient, free)
-    step = free + along * (missing / np.maximum(np.einsum("bp,bp->b", gradient, along), 1e-300))[:, None]
+    step = free + along * (missing / np.maximum(np.einsum("bp,bp->b", gradient, along), 1e-100))[:, None]
     moved: Floats = np.clip(work + np.clip(step, -1.0, 1.0), surface.lower(), surface.upper())
     return moved
 

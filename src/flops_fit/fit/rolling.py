@@ -23,6 +23,8 @@ _ENOUGH_SEEN = 4
 _SHARES_SEEN = (0.5, 0.65, 0.8)
 """Of the runs in order of compute, where they form no budgets."""
 _FEWEST_RUNS = 10
+_FEWEST_COUNTED = 5
+"""Runs below an origin that a method needs at least, as many as a surface has parameters."""
 _WORST = 5.0
 """Error of ln loss or ln N* beyond which a forecast is no worse still."""
 
@@ -74,6 +76,8 @@ def _missed(entrant: Entrant, origins: Sequence[_Origin]) -> Misses:
 
 def _error(entrant: Entrant, origin: _Origin) -> tuple[float, float]:
     counted = np.array([run_id not in entrant.without for run_id in origin.below.run_ids])
+    if counted.sum() < _FEWEST_COUNTED:
+        return np.nan, np.nan
     try:
         with np.errstate(all="ignore"):
             return origin.judge(entrant.method(origin.below.only(counted)))
