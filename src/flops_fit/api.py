@@ -18,9 +18,9 @@ from flops_fit.config import (
     load_spec,
     made_from,
     probe,
+    read_form,
     write_spec_json,
 )
-from flops_fit.config.form import read_form
 from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
@@ -54,11 +54,21 @@ def run_spec(
             mistakes them for trained ones.
         report: Called with the progress of the sweep.
     """
-    from flops_fit.engine import SharedStore, check_launch, run_sweep, simulate_sweep, this_job
-    from flops_fit.engine.learning_rate import settle_learning_rate, untuned
+    from flops_fit.engine import check_launch, sole_owner
 
     check_launch(spec)
     out = spec.output_dir / "simulated" if simulate else spec.output_dir
+    with sole_owner(out):
+        return _run_into(out, spec, simulate=simulate, report=report)
+
+
+def _run_into(
+    out: Path, spec: SweepSpec, *, simulate: bool, report: Callable[[Progress], None] | None
+) -> ScalingResult:
+    """Call the stages in their order."""
+    from flops_fit.engine import SharedStore, run_sweep, simulate_sweep, this_job
+    from flops_fit.engine.learning_rate import settle_learning_rate, untuned
+
     probed = this_job().on_main(lambda: probe(spec))
     settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
     spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))

@@ -2,6 +2,7 @@
 
 from flops_fit.config.adapters import adapt as adapt
 from flops_fit.config.design import DesignSpec as DesignSpec
+from flops_fit.config.form import read_form as read_form
 from flops_fit.config.load import load_spec as load_spec
 from flops_fit.config.made_from import MadeFrom as MadeFrom
 from flops_fit.config.made_from import made_from as made_from
