@@ -29,3 +29,16 @@ def test_a_run_that_misses_its_budget_carries_the_excess(chinchilla_runs):
 def test_how_flops_are_counted_is_no_excess(chinchilla_runs):
     runs = [replace(r, flops=r.flops * (1 + 1e5 / r.n_params)) for r in chinchilla_runs()]
     assert all(np.abs(b.excess).max() < 0.002 for b in budgets_of(points_of(runs)))
+
+
+def test_budgets_of_the_same_compute_are_one(chinchilla_runs):
+    runs = [replace(r, budget=float(i // 9 + 10 * (i % 2))) for i, r in enumerate(chinchilla_runs())]
+    assert [len(b.log_n) for b in budgets_of(points_of(runs))] == [9] * 7
+
+
+def test_sizes_within_a_thousandth_are_one(chinchilla_runs):
+    runs = [
+        replace(r, n_params=r.n_params * (1.0005 if i % 2 else 1)) for i, r in enumerate(chinchilla_runs())
+    ]
+    again = [replace(r, run_id=f"{r.run_id} again", n_params=r.n_params * 1.0004) for r in runs]
+    assert all(b.n_sizes == 9 for b in budgets_of(points_of([*runs, *again])))

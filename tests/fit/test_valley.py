@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,32 @@ def test_inside_the_trained_range_the_answer_follows_the_budgets(public_runs):
     law = fit_valley_law(points_of(public_runs("epoch_chinchilla")))
     for minimum in law.minima:
         assert minimum.n_params in law.optimum(minimum.flops).n_params.interval
+
+
+def test_where_the_optimum_bends_the_answer_bends_and_both_exponents_are_told(chinchilla_runs, true_optimum):
+    """N* grows as C^0.7 at the lowest budget and as C^0.3 at the top."""
+    budgets = np.geomspace(1e17, 1e20, 9)
+    t = np.log(budgets / budgets[-1])
+    log_n = np.log(1e9) + 0.3 * t + 0.4 * t**2 / (2 * t[0])
+    moved = dict(zip(budgets.tolist(), np.exp(log_n), strict=True))
+    runs = [
+        _around(run, moved[run.budget], true_optimum(run.budget))
+        for run in chinchilla_runs(budgets=budgets, noise=0.001)
+    ]
+    law = fit_valley_law(points_of(runs))
+    assert law.exponent_at_top.value == pytest.approx(0.3, abs=0.06)
+    assert law.exponent_whole_range.value == pytest.approx(np.polyfit(t, log_n, 1)[0], abs=0.03)
+    assert law.exponent_whole_range.value > law.exponent_at_top.interval.high
+    inner = [np.log(law.optimum(float(c)).n_params.value) for c in budgets[:-1]]
+    assert inner == pytest.approx(log_n[:-1], abs=0.06)
+    line_at_the_top = log_n[-1] + law.exponent_at_top.value * t[:4]
+    assert (np.abs(inner[:4] - log_n[:4]) < 0.2 * np.abs(line_at_the_top - log_n[:4])).all()
+
+
+def _around(run, best, was):
+    """Move a run to the same distance from another optimum, at the same loss."""
+    size = best * run.n_params / was
+    return replace(run, n_params=size, n_units=run.flops / 6 / size)
 
 
 def test_loss_off_the_valley_is_that_of_the_surface(chinchilla_runs, true_optimum):

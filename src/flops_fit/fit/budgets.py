@@ -51,21 +51,20 @@ class Budget:
 def budgets_of(points: Points) -> tuple[Budget, ...]:
     """Group the points that belong to a budget, lowest budget first."""
     names = np.unique(points.budget[~np.isnan(points.budget)])
-    members = [np.flatnonzero(points.budget == name) for name in names]
+    named = np.array([_flops(float(name), points.flops[points.budget == name]) for name in names])
+    flops = np.unique(named)
+    members = [np.flatnonzero(np.isin(points.budget, names[named == budget])) for budget in flops]
     members = [rows[np.argsort(points.n_params[rows], kind="stable")] for rows in members]
-    flops = [_flops(float(name), points.flops[rows]) for name, rows in zip(names, members, strict=True)]
-    excesses = _excess_compute(points, members, flops)
-    budgets = [
+    return tuple(
         Budget(
-            flops=budget,
+            flops=float(budget),
             log_n=np.log(points.n_params[rows]),
             log_loss=np.log(points.loss[rows]),
             excess=excess,
             trunk=points.trunk[rows],
         )
-        for budget, rows, excess in zip(flops, members, excesses, strict=True)
-    ]
-    return tuple(sorted(budgets, key=lambda budget: budget.flops))
+        for budget, rows, excess in zip(flops, members, _excess_compute(points, members, flops), strict=True)
+    )
 
 
 def _flops(name: float, flops: Floats) -> float:
@@ -74,7 +73,7 @@ def _flops(name: float, flops: Floats) -> float:
     return name if name > 0 and abs(np.log(name / median)) < 0.3 else median
 
 
-def _excess_compute(points: Points, members: list[Rows], budgets: list[float]) -> list[Floats]:
+def _excess_compute(points: Points, members: list[Rows], budgets: Floats) -> list[Floats]:
     """Tell the scatter of compute within budgets from the smooth effect of how FLOPs are counted.
 
     Runs read off a figure miss their budget by several percent. Their ln(N·D) against the budget, less a

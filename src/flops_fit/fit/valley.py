@@ -109,12 +109,17 @@ def average(estimates: Sequence[LogEstimate], sighting: float = 0.0) -> LogEstim
     return LogEstimate(float(means.mean()), float(variances.mean() + means.var()) + sighting)
 
 
+def rise(away: Floats) -> tuple[Floats, Floats]:
+    """Return how high ln loss rises `away` from ln N*, per unit of curvature, and how steeply there."""
+    distance = np.abs(away)
+    near = np.minimum(distance, _PARABOLIC_REACH)
+    return near**2 + 2 * _PARABOLIC_REACH * (distance - near), 2 * near
+
+
 def _wall(member: Member, log_n: Floats, log_flops: float) -> Floats:
     """Follow the parabola near the minimum and its tangent beyond `_PARABOLIC_REACH`."""
-    u = np.abs(log_n - member.size_trend.predict(log_flops).mean)
-    near = np.minimum(u, _PARABOLIC_REACH)
-    rise = near**2 + 2 * _PARABOLIC_REACH * (u - near)
-    wall: Floats = member.loss_trend.predict(log_flops).mean + _curvature(member, log_flops) * rise
+    height, _ = rise(log_n - member.size_trend.predict(log_flops).mean)
+    wall: Floats = member.loss_trend.predict(log_flops).mean + _curvature(member, log_flops) * height
     return wall
 
 

@@ -14,7 +14,7 @@ from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.points import Points
 from flops_fit.fit.trend import LogEstimate, antilog, fit_size_trend
-from flops_fit.fit.valley import Valley, average, fit_valley
+from flops_fit.fit.valley import Valley, average, fit_valley, rise
 from flops_fit.fit.vertex import CURVATURE_SCATTER
 from flops_fit.quantities import Interval
 
@@ -82,8 +82,8 @@ class ValleyLaw:
         log_n, log_flops = np.log(n_params), float(np.log(n_units) + np.log(self.flops_per_unit(n_params)))
         mean = float(self.valley.log_loss(np.array([log_n]), log_flops)[0])
         size, loss = self.valley.minimum(log_flops)
-        away, k = log_n - size.mean, self.valley.curvature(log_flops)
-        off_valley = (2 * k * away) ** 2 * size.variance + (CURVATURE_SCATTER * k * away**2) ** 2
+        height, steepness = self.valley.curvature(log_flops) * np.array(rise(log_n - size.mean))
+        off_valley = float(steepness**2 * size.variance + (CURVATURE_SCATTER * height) ** 2)
         estimate = LogEstimate(mean, loss.variance + off_valley)
         calibration = self.loss_calibrations.at(log_flops)
         return Estimate(value=estimate.value, interval=calibration.interval(estimate))
