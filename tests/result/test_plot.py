@@ -2,6 +2,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from flops_fit.fit import Chinchilla, Conventions, fit_law
@@ -69,3 +70,30 @@ def test_runs_without_budgets_are_drawn_too(sweep, tmp_path):
 def test_plotting_leaves_pyplot_alone():
     check = "import flops_fit.result.plot, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_runs_that_do_not_count_are_rings(sweep):
+    runs = [replace(r, loss=r.loss * (1.1 if i == 31 else 1)) for i, r in enumerate(sweep())]
+    panel = ScalingResult(fit_law(runs)).plot().axes[0]
+    dots, rings = panel.collections[:2]
+    assert len(dots.get_offsets()) == 62
+    assert np.asarray(rings.get_offsets())[:, 0] == pytest.approx([runs[31].n_params])
+    assert "rings do not count" in panel.get_title()
+
+
+def test_runs_above_the_panel_are_counted_in_its_title(fitted):
+    high = replace(fitted.points, loss=np.where(np.arange(63) < 2, 50.0, fitted.points.loss))
+    panel = ScalingResult(replace(fitted, points=high)).plot().axes[0]
+    above = int(np.sum(high.loss > panel.get_ylim()[1]))
+    assert above >= 2
+    assert panel.get_title() == f"IsoFLOP curves ({above} runs lie above)"
+
+
+def test_losses_over_more_than_a_factor_of_five_are_labelled_down_to_the_least(known_law):
+    losses = np.geomspace(0.1, 2.0, 63)
+    figure = ScalingResult(replace(known_law, points=replace(known_law.points, loss=losses))).plot()
+    figure.draw_without_rendering()
+    ticks = figure.axes[0].get_yticks()
+    low, high = figure.axes[0].get_ylim()
+    assert len(ticks[(ticks >= low) & (ticks <= high)]) >= 3
+    assert min(ticks[ticks >= low]) < 0.25

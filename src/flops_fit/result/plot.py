@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from flops_fit.fit import BudgetMinimum, CurveLaw, Law, ScalingLaw
+from flops_fit.fit.findings import ignored_runs
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.curve import x_label
@@ -23,6 +24,8 @@ from flops_fit.result.prediction import Prediction, general_caveats, predict
 _LINE, _BAND, _MINIMUM, _SECOND = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
 """Colours of Okabe and Ito (2008), told apart by every kind of colour vision."""
 _ALARM = "#B00020"
+_WIDE_AXIS = 5.0
+"""Ratio of the ends of an axis from which on even steps would leave its lower half bare."""
 
 Answer = Literal["n_params", "n_units", "loss"]
 
@@ -70,11 +73,10 @@ def draw_curve(law: ScalingLaw, curve: CurveLaw) -> Figure:
 
 def draw_isoflop_curves(ax: Axes, law: ScalingLaw) -> Axes:
     """Draw loss over N: the runs, each budget's fitted curve, and the minimum that its runs show."""
-    points = law.points
     shades = _shades(law)
     for minimum in law.minima:
         _draw_curve(ax, law, minimum, shades)
-    ax.scatter(points.n_params, points.loss, c=shades.to_rgba(points.flops), s=14, linewidths=0, zorder=2)
+    rings = _draw_runs(ax, law, shades)
     if law.minima:
         _mark_minima(ax, [m.n_params for m in law.minima], [m.loss for m in law.minima])
     ax.set(
@@ -84,7 +86,7 @@ def draw_isoflop_curves(ax: Axes, law: ScalingLaw) -> Axes:
         ylabel=f"L, {numbers.unit(law.loss_unit)}",
         ylim=_loss_limits(law),
     )
-    ax.set_title("IsoFLOP curves" if law.minima else "Runs", fontsize="medium")
+    ax.set_title(_runs_title(law, rings=rings), fontsize="medium")
     _label_counts(ax.xaxis)
     _label_losses(ax.yaxis)
     ax.figure.colorbar(shades, ax=ax, label="C, FLOPs")
@@ -109,6 +111,31 @@ def draw_path(ax: Axes, law: ScalingLaw, path: Sequence[Prediction], *, answer: 
     else:
         _label_counts(ax.yaxis)
     return ax
+
+
+def _draw_runs(ax: Axes, law: ScalingLaw, shades: ScalarMappable) -> bool:
+    """Draw runs as dots, those without a say in the law as rings; return whether there are any rings."""
+    points, ignored = law.points, ignored_runs(law.points, law.headline)
+    silent = np.array([run_id in ignored for run_id in points.run_ids])
+    n_params, loss, colours = points.n_params, points.loss, shades.to_rgba(points.flops)
+    ax.scatter(n_params[~silent], loss[~silent], c=colours[~silent], s=14, linewidths=0, zorder=2)
+    ax.scatter(
+        n_params[silent],
+        loss[silent],
+        facecolors="none",
+        edgecolors=colours[silent],
+        s=16,
+        linewidths=1,
+        zorder=2,
+    )
+    return bool(silent.any())
+
+
+def _runs_title(law: ScalingLaw, *, rings: bool) -> str:
+    above = int(np.sum(law.points.loss > _loss_limits(law)[1]))
+    notes = ["rings do not count"] * rings + [f"{above} runs lie above"] * (above > 0)
+    title = "IsoFLOP curves" if law.minima else "Runs"
+    return f"{title} ({', '.join(notes)})" if notes else title
 
 
 def _draw_curve(ax: Axes, law: ScalingLaw, minimum: BudgetMinimum, shades: ScalarMappable) -> None:
@@ -181,7 +208,9 @@ def _short(value: float) -> str:
 
 def _label_losses(axis: Axis) -> None:
     """Put a handful of round numbers on a logarithmic axis that may span less than a factor of two."""
-    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    low, high = axis.get_view_interval()
+    wide = high > _WIDE_AXIS * low
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
     axis.set_minor_locator(NullLocator())
 

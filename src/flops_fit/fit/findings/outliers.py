@@ -8,8 +8,10 @@ import numpy as np
 from flops_fit.design import Finding
 from flops_fit.fit.findings.refits import loss_of, residuals_of
 from flops_fit.fit.findings.wording import some
+from flops_fit.fit.law import Law
+from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
-from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.fit.surface import SurfaceLaw, runs_used
 from flops_fit.fit.valley import WINDOWS
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 
@@ -48,6 +50,18 @@ def about_outliers(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Find
         action="look for diverged runs, mixed data sets or a learning rate that does not suit every size",
         value=share,
         threshold=_MANY,
+    )
+
+
+def ignored_runs(points: Points, law: Law) -> frozenset[str]:
+    """Return the ids of the runs that have no say in a law: left out before the fit, or ignored by it."""
+    lead = law.members[0] if isinstance(law, MixtureLaw) else law
+    if isinstance(lead, SurfaceLaw):
+        used = runs_used(points, lead)
+        outliers = {outlier.run_id for outlier in _off_surface(used, lead)}
+        return frozenset(outliers | {run.run_id for run in lead.left_out})
+    return (
+        frozenset(o.run_id for o in _off_curves(points, lead)) if isinstance(lead, ValleyLaw) else frozenset()
     )
 
 
