@@ -1,4 +1,4 @@
-"""Published results on public tables, reproduced by default settings within the tolerances of the tables' notes."""
+"""Published results on public tables, reproduced by default within the tolerances of the tables' notes."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ PORIAN = {
     "base_short_chinchilla_standard": (0.574, 0.569, 0.01),
     "tuned_short_const_standard": (0.518, 0.518, 0.01),
 }
-"""Exponents of N*, weighted and unweighted, stored by Porian et al. 2024 (arXiv:2406.19146), and our tolerance."""
+"""Exponents of N*, weighted and not, stored by Porian et al. 2024, arXiv:2406.19146, and our tolerance."""
 
 
 @pytest.mark.parametrize("setting", PORIAN)

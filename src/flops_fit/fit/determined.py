@@ -19,6 +19,8 @@ _LEAST_SCATTER = 0.1
 _FEWEST_BUDGETS = 3
 _AROUND = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 """Sizes to train around the best one, as multiples of it."""
+WIDE = np.array([0.06, 0.25, 1.0, 4.0, 16.0])
+"""The same where a narrower range has shown nothing."""
 _BEYOND = np.array([2.0, 4.0, 8.0])
 """Sizes to train beyond the outermost one, as multiples of it or as fractions."""
 _NAMED = 3
@@ -68,20 +70,30 @@ def check_minima(points: Points) -> None:
     )
 
 
+def grid_to_train(points: Points, around: Floats = _AROUND) -> str:
+    """Name five sizes at each of three budgets, around the best run of the most compute."""
+    top = float(points.flops.max())
+    best = int(np.argmin(np.where(points.flops > top / _LEAST_RANGE, points.loss, np.inf)))
+    return "; ".join(
+        f"N = {_list(points.n_params[best] * (share**0.5) * around)} at {share * top:.3g} FLOPs"
+        for share in (0.1, 0.3, 1.0)
+    )
+
+
 def _check_sizes(points: Points) -> None:
     n_sizes = len(np.unique(np.round(np.log(points.n_params), 3)))
     if n_sizes < _FEWEST_SIZES:
         alone = "; or, for the loss over data at one size, fit a curve: --form m2" if n_sizes == 1 else ""
         raise FitError(
             f"The runs have {n_sizes} model size{'s' * (n_sizes > 1)}; at least {_FEWEST_SIZES} are needed.",
-            fix=f"train at least five sizes at every budget: {_grid(points)}{alone}",
+            fix=f"train at least five sizes at every budget: {grid_to_train(points)}{alone}",
             code="too-few-sizes",
         )
     span = float(points.n_params.max() / points.n_params.min())
     if span < _LEAST_RANGE:
         raise FitError(
             f"The sizes span a factor {span:.3g} only; so close to a minimum the valley is flat.",
-            fix=f"train a wider range of sizes: {_grid(points)}",
+            fix=f"train a wider range of sizes: {grid_to_train(points)}",
             code="narrow-range-of-sizes",
         )
 
@@ -90,7 +102,7 @@ def _check_runs(points: Points) -> None:
     if len(points) < FEWEST_RUNS:
         raise FitError(
             f"{len(points)} usable runs cannot determine a scaling law; at least {FEWEST_RUNS} are needed.",
-            fix=f"train at least 5 sizes at each of 7 budgets, or to begin with: {_grid(points)}",
+            fix=f"train at least 5 sizes at each of 7 budgets, or to begin with: {grid_to_train(points)}",
             code="too-few-runs",
         )
 
@@ -101,7 +113,7 @@ def _check_span(points: Points) -> None:
         raise FitError(
             f"All runs spend about {points.flops.max():.3g} FLOPs (largest over smallest {span:.2f}); "
             "how the optimum moves with compute cannot be seen at one budget.",
-            fix=f"train further budgets, a decade of compute apart in all: {_grid(points)}",
+            fix=f"train further budgets, a decade of compute apart in all: {grid_to_train(points)}",
             code="one-budget",
         )
 
@@ -124,16 +136,6 @@ def _beyond(budgets: Sequence[Budget], sides: Sequence[int]) -> str:
     sizes = [np.exp(budgets[i].log_n[budgets[i].best]) * _BEYOND ** sides[i] for i in chosen]
     return "; ".join(
         f"N = {_list(n)} at {budgets[i].flops:.3g} FLOPs" for i, n in zip(chosen, sizes, strict=True)
-    )
-
-
-def _grid(points: Points) -> str:
-    """Name five sizes at each of three budgets, around the best run of the most compute."""
-    top = float(points.flops.max())
-    best = int(np.argmin(np.where(points.flops > top / _LEAST_RANGE, points.loss, np.inf)))
-    return "; ".join(
-        f"N = {_list(points.n_params[best] * (share**0.5) * _AROUND)} at {share * top:.3g} FLOPs"
-        for share in (0.1, 0.3, 1.0)
     )
 
 
