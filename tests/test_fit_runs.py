@@ -205,7 +205,7 @@ def test_a_few_absurd_floats_give_an_answer_or_our_own_error(frame, data):
 
 
 @pytest.mark.nightly
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_absurd_floats_give_an_answer_or_our_own_error(frame, data):
     check_answer_or_refusal(data.draw(misread(frame)))
