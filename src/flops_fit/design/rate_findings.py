@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import Finding, SweepPlan
-from flops_fit.design.rates import Valley, tuning_cells
+from flops_fit.design.rates import CHECK_TRIALS, SEARCH_TRIALS, Valley, tuning_cells
 
 MAX_DRIFT = 1.0
 """Octaves by which the best rate may move with the size; beyond, losses are tilted by tuning.
@@ -40,7 +40,7 @@ def tuning_ahead(plan: SweepPlan, spec: SweepSpec) -> tuple[Finding, ...]:
     if spec.training.lr != "auto":
         return ()
     cells = tuning_cells(plan)
-    n_runs = 5 + 3 * len(cells.others)
+    n_runs = SEARCH_TRIALS + CHECK_TRIALS * len(cells.others)
     finding = Finding(
         code="rate-to-be-tuned",
         severity="info",
@@ -74,7 +74,7 @@ def _transfer(tuning: Tuning) -> list[Finding]:
     """Compare the best rates of other sizes with the chosen one."""
     if not tuning.others:
         return []
-    worst = max(tuning.others, key=lambda valley: abs(valley.octaves))
+    worst = max(tuning.others, key=lambda valley: (valley.at_edge, abs(valley.octaves)))
     drift = abs(worst.octaves)
     found = ", ".join(
         f"{'beyond ' if valley.at_edge else ''}{tuning.lr * 2**valley.octaves:.2g} for "

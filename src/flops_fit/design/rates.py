@@ -19,6 +19,8 @@ FARTHEST = 7 * OCTAVE
 """How far from its start a search goes: a factor of 128 either way, then the start is to blame."""
 FARTHEST_CHECK = 3 * OCTAVE
 """How far a check goes; three octaves are three times what it tolerates."""
+SEARCH_TRIALS, CHECK_TRIALS = 7, 3
+"""Of a cell whose best rate is near the first that was tried."""
 SHARE = 0.1
 """Of the sweep's FLOPs: what the check of a size beyond the cheapest budget may cost."""
 
@@ -35,7 +37,7 @@ class Cells:
     @property
     def flops(self) -> float:
         """FLOPs of the search and the checks, if nothing lies at an edge."""
-        return 5 * self.middle.flops + 3 * math.fsum(run.flops for run in self.others)
+        return SEARCH_TRIALS * self.middle.flops + CHECK_TRIALS * math.fsum(run.flops for run in self.others)
 
 
 def tuning_cells(plan: SweepPlan) -> Cells:
@@ -44,7 +46,7 @@ def tuning_cells(plan: SweepPlan) -> Cells:
     of_seed = [run for run in plan.runs if run.seed == seed]
     cheapest = sorted((run for run in of_seed if run.budget == plan.runs[0].budget), key=_n_params)
     middle = cheapest[len(cheapest) // 2]
-    affordable = [run for run in of_seed if 3 * run.flops <= SHARE * plan.flops_executed]
+    affordable = [run for run in of_seed if CHECK_TRIALS * run.flops <= SHARE * plan.flops_executed]
     largest = max([cheapest[-1], *affordable], key=lambda run: (_n_params(run), -run.budget))
     others = {run.run_id: run for run in (cheapest[0], cheapest[-1], largest)}
     others.pop(middle.run_id, None)
@@ -58,21 +60,26 @@ def at_rate(run: PlannedRun, lr: float, spec: SweepSpec) -> PlannedRun:
 
 
 def next_in_search(losses: Losses) -> tuple[int, ...]:
-    """Return the rates to try next: octaves until the best is inside, then the half octaves beside it."""
-    if not losses:
-        return (-OCTAVE, 0, OCTAVE)
-    return next_in_check(losses) or tuple(
-        k for k in (_best(losses) - 1, _best(losses) + 1) if k not in losses
-    )
+    """Return the rates to try next: octaves until the best is well inside, then the half octaves beside it.
+
+    Two octaves on either side: at rates that are far too high, losses can have a second, higher bottom.
+    """
+    beside = (_best(losses) - 1, _best(losses) + 1) if losses else ()
+    return _next_octaves(losses, margin=2) or tuple(k for k in beside if k not in losses)
 
 
 def next_in_check(losses: Losses) -> tuple[int, ...]:
     """Return the rates to try next: octaves until the best is inside."""
+    return _next_octaves(losses, margin=1)
+
+
+def _next_octaves(losses: Losses, *, margin: int) -> tuple[int, ...]:
+    """Return the octaves that are missing for `margin` of them to lie on either side of the best."""
     if not losses:
-        return (-OCTAVE, 0, OCTAVE)
-    if _best(losses) == min(losses):
-        return (min(losses) - OCTAVE,)
-    return (max(losses) + OCTAVE,) if _best(losses) == max(losses) else ()
+        return tuple(range(-margin * OCTAVE, (margin + 1) * OCTAVE, OCTAVE))
+    best, low, high = _best(losses), min(losses), max(losses)
+    below = [low - OCTAVE] if best - low < margin * OCTAVE else []
+    return (*below, *([high + OCTAVE] if high - best < margin * OCTAVE else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
