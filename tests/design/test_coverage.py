@@ -59,6 +59,14 @@ def test_runs_that_may_not_have_settled_are_mentioned_only(codes):
     assert "below 1000 steps (the shortest" in found["few-steps"].message
 
 
+def test_warmups_that_take_more_than_a_fifth_of_a_run(codes):
+    found = codes(training={"warmup": 0.3})
+    assert found["long-warmup"].message.endswith(
+        "more than 20% of their steps (up to 30%) at less than the rate asked for."
+    )
+    assert "long-warmup" not in codes(training={"warmup": 0.2})
+
+
 def test_whole_steps_that_miss_the_budget(codes):
     found = codes(design={"min_steps": 3}, training={"batch_size": 100_000})
     assert "off the FLOPs of their budget by more than 1%" in found["off-target"].message

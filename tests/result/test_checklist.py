@@ -5,6 +5,7 @@ import pytest
 
 from flops_fit.cli import main
 from flops_fit.config import MadeFrom
+from flops_fit.design import Finding
 from flops_fit.fit import Chinchilla, fit_law, law_from_json
 from flops_fit.fit.conventions import Conventions
 from flops_fit.fit.points import Excluded
@@ -72,6 +73,16 @@ def test_no_check_of_learning_rates_is_claimed(trained):
     assert no_other.startswith("One peak learning rate, 0.5, for all runs, and no other was tried.")
     family_says_so = replace(trained, made_from=replace(OURS, lr_transfers=True))
     assert "this sweep made no check of it" in ScalingResult(family_says_so).checklist()[9].answer
+
+
+def test_trials_of_learning_rates_are_told(trained):
+    tuned = Finding(
+        code="rate-tuned", severity="info", message="The learning rate 0.5 is the best.", action=""
+    )
+    answer = ScalingResult(replace(trained, findings=(tuned,))).checklist()[9].answer
+    assert answer.startswith(
+        "One peak learning rate, 0.5, for all runs. The learning rate 0.5 is the best. One batch"
+    )
 
 
 def test_runs_left_out_are_named_with_the_reason(trained):

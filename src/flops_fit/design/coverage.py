@@ -18,6 +18,11 @@ MIN_STEPS = 150
 """Loss curves of small GPTs still change order before about 150 steps (measured for the u-muP ladder)."""
 SETTLED_STEPS = 1000
 """From here on nothing is said about steps."""
+LONGEST_WARMUP = 0.2
+"""Share of a run; small models that warm up for longer look worse than they are.
+
+Source: Porian et al. 2024, arXiv:2406.19146, section 3.2.
+"""
 MAX_EPOCHS, HOPELESS_EPOCHS = 4.0, 16.0
 """Up to about four epochs, repeated data is worth nearly as much as new data.
 
@@ -40,6 +45,7 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
         *_sizes(by_budget),
         *_sides(by_budget, spec),
         *_steps(runs),
+        *_warmup(runs),
         *_targets(runs),
         *_epochs(runs, data, spec),
         *_learning_rate(runs, spec),
@@ -143,6 +149,19 @@ def _steps(runs: Sequence[PlannedRun]) -> list[Finding]:
     shown = f"{_count(too_short)} below {MIN_STEPS} steps (the shortest {min(short)})"
     problem = f"{shown}, where losses rank sizes badly."
     return [_warning("few-steps", problem, action, min(short), MIN_STEPS)]
+
+
+def _warmup(runs: Sequence[PlannedRun]) -> list[Finding]:
+    shares = [(run.warmup_steps - 1) / run.n_steps for run in runs if run.warmup_steps]  # steps are whole
+    long = [share for share in shares if share > LONGEST_WARMUP]
+    if not long:
+        return []
+    problem = (
+        f"{_count(long)} warming up for more than {LONGEST_WARMUP:.0%} of their steps (up to "
+        f"{max(long):.0%}) at less than the rate asked for."
+    )
+    action = "lower training.warmup or training.batch_size, or raise the budgets"
+    return [_warning("long-warmup", problem, action, max(long), LONGEST_WARMUP)]
 
 
 def _targets(runs: Sequence[PlannedRun]) -> list[Finding]:

@@ -9,6 +9,9 @@ from flops_fit.fit import CurveLaw, ScalingLaw, ValleyLaw
 from flops_fit.result import numbers
 from flops_fit.result.checklist_answer import Answer, unknown
 
+_TRIALS = ("rate-tuned", "rate-transfers", "tilted-by-tuning")
+"""Findings that trials of other learning rates leave behind."""
+
 
 def answers_about_training(law: ScalingLaw) -> Iterator[Answer]:
     """Answer questions 6 to 12."""
@@ -21,7 +24,7 @@ def answers_about_training(law: ScalingLaw) -> Iterator[Answer]:
     yield _data(law, made)
     yield _counting(law, made)
     yield (
-        _hyperparameters(made)
+        _hyperparameters(law, made)
         if made
         else unknown("how the learning rate and batch size of each run were chosen")
     )
@@ -65,15 +68,20 @@ def _counting(law: ScalingLaw, made: MadeFrom | None) -> Answer:
     return Answer(f"{counted}.{declare}", known=known)
 
 
-def _hyperparameters(made: MadeFrom) -> Answer:
+def _hyperparameters(law: ScalingLaw, made: MadeFrom) -> Answer:
+    """Claim no comparison of learning rates but those that left a finding."""
     rate = f"One peak learning rate, {made.lr:g}, for all runs"
+    tried = " ".join(f.message for f in law.findings if f.code in _TRIALS)
+    meant = ", whose parametrisation is meant to suit every size; this sweep made no check of it"
     reason = (
-        "whose parametrisation is meant to suit every size; this sweep made no check of it"
+        f". {tried.removesuffix('.')}"
+        if tried
+        else meant
         if made.lr_transfers
-        else "and no other was tried"
+        else ", and no other was tried"
     )
     batch = made.training.get("batch_size")
-    return Answer(f"{rate}, {reason}. One batch size, {batch} rows, at every scale; no other was tried.")
+    return Answer(f"{rate}{reason}. One batch size, {batch} rows, at every scale; no other was tried.")
 
 
 def _settings(made: MadeFrom) -> Answer:
