@@ -117,6 +117,8 @@ def _fitted(points: Points, form: SurfaceForm) -> _Fitted:
     for width in (w for w in WINDOWS if w >= narrowest):
         theta = fitted.surface.theta(fitted.fit.work)
         near = np.abs(offsets_of(form, theta[None], points)[0]) <= width
+        if near.sum() <= len(theta):  # absurd rows may move the optimum away from every run
+            break
         fitted = _weighed(points.only(near), form)
     return fitted._replace(window=window)
 
