@@ -68,12 +68,14 @@ def _run_into(
     """Call the stages in their order."""
     from flops_fit.engine import SharedStore, run_sweep, simulate_sweep, this_job
     from flops_fit.engine.learning_rate import settle_learning_rate, untuned
+    from flops_fit.engine.trackers import tracked
 
+    tracking = tracked(report, spec)
     probed = this_job().on_main(lambda: probe(spec))
     settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
     spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))
     with SharedStore(out / RUNS_FILE) as store:
-        summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=report)
+        summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=tracking)
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
     law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)

@@ -44,6 +44,8 @@ class TrainingSpec(BaseModel):
     """Rows of one evaluation batch; does not change the loss, only speed and memory."""
     workers: int | None = Field(default=None, ge=1)
     """Processes that train runs side by side; by default one per core on a CPU and one on a GPU."""
+    log_with: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    """Experiment trackers that each run is sent to as it ends."""
 
     @field_validator("mode")
     @classmethod
