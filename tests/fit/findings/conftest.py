@@ -1,6 +1,6 @@
 """Fits to judge: the laws alone, without the rest of the pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,10 @@ class Fitted:
     points: Points
     law: ValleyLaw | SurfaceLaw
     records: Sequence[RunRecord]
+
+    def by(self, about: Callable[..., Iterator[Finding]]) -> dict[str, Finding]:
+        """Ask one question only."""
+        return {finding.code: finding for finding in about(self.points, self.law)}
 
     @property
     def found(self) -> dict[str, Finding]:

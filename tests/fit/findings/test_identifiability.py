@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flops_fit.fit.findings.identifiability import condition_number
+from flops_fit.fit.findings.identifiability import about_identifiability, condition_number
 
 EPOCH = np.array([1.8172, 482.01, 2085.43, 0.3478, 0.3658])
 
@@ -48,7 +48,7 @@ def test_nearly_one_ratio_of_data_to_parameters_is_found_out(surface, chinchilla
         runs.append(
             replace(r, n_units=n_units, flops=flops, budget=None, loss=loss * np.exp(0.002 * rng.normal()))
         )
-    finding = surface(runs).found["ill-conditioned"]
+    finding = surface(runs).by(about_identifiability)["ill-conditioned"]
     assert finding.severity in {"warning", "error"}
     assert finding.value > finding.threshold
-    assert "ill-conditioned" not in clean_surface.found
+    assert "ill-conditioned" not in clean_surface.by(about_identifiability)

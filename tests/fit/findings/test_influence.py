@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from flops_fit.fit.findings.influence import about_influence
 from flops_fit.fit.findings.refits import log_n_at, refitted, surface_of
 from flops_fit.fit.robust import refine, tukey
 
@@ -20,20 +21,20 @@ def tilted(runs, budget, slope):
 
 def test_a_budget_that_moves_the_answer_is_named(valley, clean, clean_valley):
     last_but_one = sorted({r.flops for r in clean})[-2]
-    finding = valley(tilted(clean, last_but_one, 0.08)).found["influential-runs"]
+    finding = valley(tilted(clean, last_but_one, 0.08)).by(about_influence)["influential-runs"]
     assert finding.message.startswith(
         f"Without the runs at {last_but_one:.3g} FLOPs N* at the largest budget is"
     )
     assert finding.value > finding.threshold
-    assert "influential-runs" not in clean_valley.found
+    assert "influential-runs" not in clean_valley.by(about_influence)
 
 
 def test_a_size_that_moves_the_answer_is_named(valley, ladder_runs):
     """One rung of the ladder was trained badly, wherever it occurs."""
     runs = ladder_runs(noise=0.001)
     spoilt = [replace(r, loss=r.loss * (1.04 if np.isclose(r.n_params, 1.28e8) else 1)) for r in runs]
-    assert "influential-runs" not in valley(runs).found
-    assert valley(spoilt).found["influential-runs"].message.startswith("Without the size N = ")
+    assert "influential-runs" not in valley(runs).by(about_influence)
+    assert valley(spoilt).by(about_influence)["influential-runs"].message.startswith("Without the size N = ")
 
 
 def test_what_a_surface_would_answer_without_some_runs_is_what_it_answers_without_them(
@@ -58,4 +59,4 @@ def test_what_a_surface_would_answer_without_some_runs_is_what_it_answers_withou
 
 
 def test_no_part_of_a_clean_surface_moves_the_answer_far(clean_surface):
-    assert "influential-runs" not in clean_surface.found
+    assert "influential-runs" not in clean_surface.by(about_influence)

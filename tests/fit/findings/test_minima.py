@@ -2,12 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from flops_fit.fit.findings.minima import about_minima
+
 
 def test_sizes_on_one_side_of_the_optimum_only_are_an_error(valley, chinchilla_runs, clean_valley):
-    finding = valley(chinchilla_runs(noise=0.002, shift=12.0)).found["minimum-at-edge"]
+    finding = valley(chinchilla_runs(noise=0.002, shift=12.0)).by(about_minima)["minimum-at-edge"]
     assert finding.severity == "error"
     assert finding.action.startswith("train sizes beyond N = ")
-    assert "minimum-at-edge" not in clean_valley.found
+    assert "minimum-at-edge" not in clean_valley.by(about_minima)
 
 
 def test_a_fitted_optimum_near_the_last_size_counts_as_at_the_edge(valley, chinchilla_runs, true_optimum):
@@ -17,7 +19,7 @@ def test_a_fitted_optimum_near_the_last_size_counts_as_at_the_edge(valley, chinc
         for r in chinchilla_runs(noise=0.002, n_sizes=11)
         if not (np.isclose(r.flops, 1e18) and r.n_params > 1.1 * true_optimum(1e18))
     ]
-    finding = valley(runs).found["minimum-at-edge"]
+    finding = valley(runs).by(about_minima)["minimum-at-edge"]
     assert (finding.severity, finding.value) == ("warning", 1)
     assert "at 1e+18 FLOPs" in finding.message
 
@@ -28,9 +30,9 @@ def test_a_side_that_rests_on_one_size_is_mentioned(valley, chinchilla_runs, tru
         for r in chinchilla_runs(noise=0.002, n_sizes=10)
         if not (np.isclose(r.flops, 1e18) and r.n_params > 1.7 * true_optimum(1e18))
     ]
-    found = valley(runs).found
+    found = valley(runs).by(about_minima)
     assert found["one-sided"].severity == "info"
-    assert "one-sided" not in clean_valley.found
+    assert "one-sided" not in clean_valley.by(about_minima)
 
 
 def test_one_flat_budget_is_mentioned_and_several_are_warned_of(valley, chinchilla_runs, clean_valley):
@@ -42,6 +44,6 @@ def test_one_flat_budget_is_mentioned_and_several_are_warned_of(valley, chinchil
             yield replace(r, loss=3.0 * np.exp(0.003 * rng.normal()) if flat else r.loss)
 
     one, two = np.geomspace(1e17, 1e19, 7)[[2, 4]]
-    assert valley(list(flattened([one]))).found["flat-budget"].severity == "info"
-    assert valley(list(flattened([one, two]))).found["flat-budget"].severity == "warning"
-    assert "flat-budget" not in clean_valley.found
+    assert valley(list(flattened([one]))).by(about_minima)["flat-budget"].severity == "info"
+    assert valley(list(flattened([one, two]))).by(about_minima)["flat-budget"].severity == "warning"
+    assert "flat-budget" not in clean_valley.by(about_minima)

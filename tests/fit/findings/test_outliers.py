@@ -1,35 +1,37 @@
 from dataclasses import replace
 
+from flops_fit.fit.findings.outliers import about_outliers
+
 
 def spoilt(runs, which, factor=1.1):
     return [replace(r, loss=r.loss * (factor if i in which else 1)) for i, r in enumerate(runs)]
 
 
 def test_an_ignored_run_is_named_with_its_distance_and_weight(surface, clean, clean_surface):
-    finding = surface(spoilt(clean, {30})).found["outliers"]
+    finding = surface(spoilt(clean, {30})).by(about_outliers)["outliers"]
     assert finding.severity == "info"
     assert finding.message.startswith("Off the fit and ignored are 1 of 77 runs: run 030 (+9.")
     assert finding.message.endswith("%, weight 0).")
-    assert "outliers" not in clean_surface.found
+    assert "outliers" not in clean_surface.by(about_outliers)
 
 
 def test_so_is_one_near_the_minimum_of_its_budget(valley, clean, clean_valley):
     middle_of_a_budget = 3 * 11 + 5
-    finding = valley(spoilt(clean, {middle_of_a_budget})).found["outliers"]
+    finding = valley(spoilt(clean, {middle_of_a_budget})).by(about_outliers)["outliers"]
     assert f"run {middle_of_a_budget:03} (+" in finding.message
-    assert "outliers" not in clean_valley.found
+    assert "outliers" not in clean_valley.by(about_outliers)
 
 
 def test_runs_that_are_all_too_high_look_diverged(surface, clean):
-    one_sided = surface(spoilt(clean, {5, 20, 35, 50})).found["outliers"]
+    one_sided = surface(spoilt(clean, {5, 20, 35, 50})).by(about_outliers)["outliers"]
     assert "Nearly all are too high" in one_sided.message
     both = spoilt(spoilt(clean, {5, 20, 35}), {50, 61}, factor=0.9)
-    assert "Nearly all" not in surface(both).found["outliers"].message
+    assert "Nearly all" not in surface(both).by(about_outliers)["outliers"].message
 
 
 def test_more_than_a_tenth_of_the_runs_is_a_warning(surface, chinchilla_runs):
     runs = chinchilla_runs(noise=0.002, n_sizes=15)
-    found = surface(spoilt(runs, set(range(0, 105, 7)))).found
+    found = surface(spoilt(runs, set(range(0, 105, 7)))).by(about_outliers)
     assert found["many-outliers"].severity == "warning"
     assert found["many-outliers"].value > found["many-outliers"].threshold == 0.1
     assert "outliers" not in found

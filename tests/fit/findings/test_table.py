@@ -2,38 +2,43 @@ from dataclasses import replace
 
 import pytest
 
+from flops_fit.fit.findings.table import about_table
+from flops_fit.fit.points import points_of
 
-def test_budgets_that_were_inferred_are_said_to_be(valley, chinchilla_runs, clean_valley):
-    assert "inferred-budgets" in valley(chinchilla_runs(noise=0.002, named=False)).found
-    assert "inferred-budgets" not in clean_valley.found
+
+def told(runs):
+    """Nothing needs to be fitted to judge a table."""
+    return {finding.code: finding for finding in about_table(points_of(runs), runs)}
+
+
+def test_budgets_that_were_inferred_are_said_to_be(chinchilla_runs):
+    assert "inferred-budgets" in told(chinchilla_runs(noise=0.002, named=False))
+    assert "inferred-budgets" not in told(chinchilla_runs(noise=0.002))
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_compute_that_is_6nd_is_said_to_be(valley, clean, counted):
+def test_compute_that_is_6nd_is_said_to_be(clean, counted):
     runs = [replace(r, flops=r.flops * (1.1 if counted else 1)) for r in clean]
-    assert ("compute-is-6nd" in valley(runs).found) is not counted
+    assert ("compute-is-6nd" in told(runs)) is not counted
 
 
-def test_compute_of_one_pass_instead_of_the_run_is_found_out(valley, clean):
+def test_compute_of_one_pass_instead_of_the_run_is_found_out(clean):
     runs = [replace(r, flops=r.flops / 100, budget=r.budget / 100) for r in clean]
-    assert (
-        valley(runs)
-        .found["too-little-compute"]
-        .message.startswith("The compute of the runs is 0.01 of 6·N·D")
-    )
+    message = told(runs)["too-little-compute"].message
+    assert message.startswith("The compute of the runs is 0.01 of 6·N·D")
 
 
-def test_models_of_one_size_and_different_flops_are_found_out(surface, clean):
+def test_models_of_one_size_and_different_flops_are_found_out(clean):
     runs = [replace(r, flops=r.flops * (1, 2, 0.5)[i % 3], budget=None) for i, r in enumerate(clean)]
-    assert "mixed-architectures" in surface(runs).found
+    assert "mixed-architectures" in told(runs)
 
 
-def test_a_run_that_stopped_before_its_end_is_an_error(valley, clean):
+def test_a_run_that_stopped_before_its_end_is_an_error(clean):
     runs = [replace(r, n_units_planned=r.n_units * (1.5 if i == 30 else 1.001)) for i, r in enumerate(clean)]
-    finding = valley(runs).found["unfinished-runs"]
+    finding = told(runs)["unfinished-runs"]
     assert finding.severity == "error"
     assert finding.message.startswith("1 runs stopped before the data planned for them (run 030 among them)")
-    assert "unfinished-runs" not in valley([replace(r, n_units_planned=r.n_units) for r in clean]).found
+    assert "unfinished-runs" not in told([replace(r, n_units_planned=r.n_units) for r in clean])
 
 
 def checkpoints(chinchilla_runs, *, even: bool):
@@ -47,12 +52,12 @@ def checkpoints(chinchilla_runs, *, even: bool):
             yield replace(r, run_id=name, n_units=units, flops=flops, flops_6nd=flops, loss=loss, budget=None)
 
 
-def test_checkpoints_of_one_run_are_told_from_separate_runs(surface, chinchilla_runs):
-    finding = surface(tuple(checkpoints(chinchilla_runs, even=True))).found["learning-curves"]
+def test_checkpoints_of_one_run_are_told_from_separate_runs(chinchilla_runs):
+    finding = told(tuple(checkpoints(chinchilla_runs, even=True)))["learning-curves"]
     assert (finding.severity, finding.value) == ("warning", 1.0)
-    assert "learning-curves" not in surface(tuple(checkpoints(chinchilla_runs, even=False))).found
+    assert "learning-curves" not in told(tuple(checkpoints(chinchilla_runs, even=False)))
 
 
-def test_branches_of_a_trunk_are_no_checkpoints(surface, chinchilla_runs):
+def test_branches_of_a_trunk_are_no_checkpoints(chinchilla_runs):
     rows = [replace(r, trunk=r.size) for r in checkpoints(chinchilla_runs, even=True)]
-    assert "learning-curves" not in surface(rows).found
+    assert "learning-curves" not in told(rows)
