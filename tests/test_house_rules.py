@@ -26,6 +26,8 @@ NEEDS_TORCH = {
     "flops_fit.engine.loop",
     "flops_fit.engine.parallel",
     "flops_fit.engine.reproducible",
+    "flops_fit.engine.selftest",
+    "flops_fit.engine.witness",
 }
 """Imported when the first model is traced or the first run starts."""
 
