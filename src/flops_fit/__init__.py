@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flops_fit.components import Size as Size
     from flops_fit.components import SurfaceForm as SurfaceForm
     from flops_fit.config import SweepSpec as SweepSpec
+    from flops_fit.engine import Estimate as Estimate
+    from flops_fit.engine import estimate as estimate
     from flops_fit.errors import FlopsFitError as FlopsFitError
     from flops_fit.hookspecs import hookimpl as hookimpl
     from flops_fit.quantities import Allocation as Allocation
@@ -47,6 +49,8 @@ _HOME = {
     "Size": "components",
     "SurfaceForm": "components",
     "SweepSpec": "config",
+    "Estimate": "engine",
+    "estimate": "engine",
     "FlopsFitError": "errors",
     "hookimpl": "hookspecs",
     "Allocation": "quantities",

@@ -92,12 +92,12 @@ def test_one_run_is_audited_alone_and_equal_to_the_last_bit(make_spec, plan_of, 
 def test_an_audit_finds_what_a_model_keeps_outside_of_its_tensors(
     make_spec, plan_of, parts, store, monkeypatch
 ):
-    """A plain number counts forward passes; the run alone ends before it is too high."""
+    """A plain number counts training passes; the run alone ends before it is too high."""
     spec = make_spec()
     plan, forward = plan_of(spec), parts.Net.forward
 
     def tiring(net, batch):
-        net.n_seen = getattr(net, "n_seen", 0) + 1
+        net.n_seen = getattr(net, "n_seen", 0) + net.training
         return forward(net, batch) * (net.n_seen <= plan.audited[0].n_steps + 3)
 
     monkeypatch.setattr(parts.Net, "forward", tiring)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import answer, show, status
+from flops_fit.cli.show import DONE, answer, show, status
 from flops_fit.errors import TableError
 
 if TYPE_CHECKING:
@@ -54,9 +54,12 @@ def table(args: argparse.Namespace) -> int:
 
 
 def plot(args: argparse.Namespace) -> int:
-    """Draw a saved law."""
-    from flops_fit.result import load
+    """Draw a saved law, or the losses of a sweep on the way."""
+    from flops_fit.result import load, save_curves_plot
 
+    if args.curves:
+        print(save_curves_plot(args.law, args.out))
+        return DONE
     result = load(args.law)
     print(result.save_plot(args.out))
     return status(result)

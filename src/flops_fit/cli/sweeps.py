@@ -65,7 +65,9 @@ def plan(args: argparse.Namespace) -> int:
     from flops_fit.config import load_spec
     from flops_fit.design import describe_plan
 
-    return show(plan_sweep(load_spec(args.spec, overrides=args.set)), args, describe_plan)
+    status = show(plan_sweep(load_spec(args.spec, overrides=args.set)), args, describe_plan)
+    print(f"next: flops-fit estimate {args.spec} (time, memory and price on this machine)", file=sys.stderr)
+    return status
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from flops_fit.runs.record import Origin as Origin
 from flops_fit.runs.record import RunRecord as RunRecord
 from flops_fit.runs.record import Status as Status
 from flops_fit.runs.rows import DataFrame as DataFrame
+from flops_fit.runs.store import RUNS_FILE as RUNS_FILE
 from flops_fit.runs.store import RunStore as RunStore
 from flops_fit.runs.tables import Table as Table
 from flops_fit.runs.tables import load_table as load_table

@@ -16,6 +16,9 @@ from flops_fit.runs.curves import INSERT_POINT, SELECT_POINTS, Curve, curves_of,
 from flops_fit.runs.record import COLUMNS, RunRecord
 from flops_fit.runs.schema import CREATE, MIGRATIONS, SCHEMA_VERSION
 
+RUNS_FILE = "runs.sqlite"
+"""What the file is called in the directory of a sweep."""
+
 BUSY_S = 60.0
 """How long a write waits for another process before it gives up."""
 

@@ -1,0 +1,19 @@
+"""The command that says what a sweep will cost before it is paid for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flops_fit.cli.show import show
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def estimate(args: argparse.Namespace) -> int:
+    """Take a few steps of every size, and predict time, energy, price and memory of what is left."""
+    from flops_fit.engine import describe_estimate
+    from flops_fit.engine import estimate as estimate_spec
+
+    found = estimate_spec(args.spec, overrides=args.set, price_per_hour=args.price_per_hour)
+    return show(found, args, describe_estimate)

@@ -1,0 +1,115 @@
+"""How much memory the largest model of a sweep needs, and whether this machine has it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from flops_fit.components import Size
+from flops_fit.config.device import process_state
+from flops_fit.config.on_meta import built_on_meta
+from flops_fit.config.spec import SweepSpec
+from flops_fit.errors import TrainingError
+
+MEMINFO = Path("/proc/meminfo")
+LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux says how much memory a container may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """What the largest size of a sweep asks of its device: the GPU, or else the machine."""
+
+    size: str
+    """The largest."""
+    state_bytes: int
+    """Its weights, gradients and moments, counted."""
+    peak_bytes: int
+    """Most that a process held while it trained it, measured: activations, data and Python included."""
+    processes: int
+    """Side by side."""
+    free_bytes: int
+    """What the device had free before."""
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory of all processes if each trains the largest size."""
+        return self.processes * self.peak_bytes
+
+    def check(self) -> None:
+        """Refuse a sweep that does not fit.
+
+        Raises:
+            TrainingError: `out-of-memory`.
+        """
+        if self.needed_bytes > self.free_bytes:
+            raise out_of_memory(
+                f"A process that trains {self.size} takes {in_words(self.peak_bytes)}; {self.processes} side "
+                f"by side take {in_words(self.needed_bytes)} of {in_words(self.free_bytes)} free"
+            )
+
+
+def check_states(size: Size, spec: SweepSpec, *, processes: int) -> int:
+    """Return the bytes that training `size` holds for sure; refuse it if that alone is too much.
+
+    Raises:
+        TrainingError: `out-of-memory`.
+    """
+    needed, free = state_bytes(size, spec), free_bytes()
+    if processes * needed > free:
+        raise out_of_memory(
+            f"The weights, gradients and moments of {size.name} take {in_words(needed)}; {processes} such "
+            f"models side by side do not fit into {in_words(free)} free"
+        )
+    return needed
+
+
+def state_bytes(size: Size, spec: SweepSpec) -> int:
+    """Count the bytes of weights, buffers, gradients and AdamW's two moments."""
+    module = built_on_meta(lambda: spec.model.build(size, spec.data.spec()))
+    weights = [*module.parameters(), *module.buffers()]
+    trained = [param for param in module.parameters() if param.requires_grad]
+    return sum(t.nbytes for t in weights) + 3 * sum(t.nbytes for t in trained)
+
+
+def free_bytes() -> int:
+    """Return how much memory the device of this process has free: a GPU, or what this machine lets us use."""
+    if (device := process_state().device).type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    return int(min(_available_bytes(), _allowed_bytes()))
+
+
+def in_words(n_bytes: float) -> str:
+    """Format bytes, e.g. 1.4 GB."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= scale:
+            return f"{n_bytes / scale:.3g} {unit}"
+    return f"{n_bytes / 1e3:.3g} kB"
+
+
+def out_of_memory(what: str) -> TrainingError:
+    """Return the error about a sweep that does not fit into memory."""
+    return TrainingError(
+        f"{what}: memory runs out.",
+        fix="lower training.workers or training.batch_size, or leave out the largest sizes with design.n_max",
+        code="out-of-memory",
+    )
+
+
+def _available_bytes() -> int:
+    """Return what can be had without swapping; where the system does not say, all there is."""
+    with suppress(OSError):
+        for line in MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _allowed_bytes() -> float:
+    with suppress(OSError, ValueError):  # no such file, or "max"
+        return int(LIMIT.read_text())
+    return float("inf")
