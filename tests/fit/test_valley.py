@@ -1,5 +1,6 @@
 """The valley on simulated truth, and against the numeric reference where that lies beside the checkout."""
 
+import functools
 import importlib.util
 import os
 import warnings
@@ -39,11 +40,13 @@ def reference(root):
 
 
 @pytest.fixture(scope="module")
-def refitted(reference):
-    """Fit the reference to a table of runs."""
+def refitted(reference, public_runs):
+    """Fit the reference to a public table, once each."""
     import pandas as pd
 
-    def fit(runs):
+    @functools.cache
+    def fit(name, source):
+        runs = public_runs(name, source=source)
         columns = {"N": "n_params", "D": "n_units", "C": "flops", "loss": "loss", "group": "budget"}
         table = pd.DataFrame({key: [getattr(r, name) for r in runs] for key, name in columns.items()})
         with warnings.catch_warnings():
@@ -62,7 +65,7 @@ def test_without_what_goes_beyond_it_intervals_equal_those_of_the_reference(
     monkeypatch.setattr(options, "GROWTHS", (0.0,))
     monkeypatch.setattr(options, "ODD_SLOPE", 1e-300)
     runs = public_runs(name, source=source)
-    theirs, ours = refitted(runs), fit_valley_law(points_of(runs))
+    theirs, ours = refitted(name, source), fit_valley_law(points_of(runs))
     for ahead in (1, 10, 100):
         flops = ours.flops_range[1] * ahead
         expected, optimum = theirs.predict(flops), ours.optimum(flops)
@@ -155,7 +158,7 @@ def test_the_walls_of_the_valley_go_on_straight_far_from_the_optimum(chinchilla_
 @pytest.mark.parametrize(("name", "source"), PUBLIC, ids=[source for _, source in PUBLIC])
 def test_what_goes_beyond_the_reference_moves_answers_by_little(public_runs, refitted, name, source):
     runs = public_runs(name, source=source)
-    theirs, ours = refitted(runs), fit_valley_law(points_of(runs))
+    theirs, ours = refitted(name, source), fit_valley_law(points_of(runs))
     for ahead in (1, 10):
         expected, optimum = (
             theirs.predict(ours.flops_range[1] * ahead),

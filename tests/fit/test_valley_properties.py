@@ -54,13 +54,13 @@ def known(noisy):
     return fitted(noisy)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(order=st.permutations(range(30)))
 def test_the_order_of_the_rows_changes_nothing(noisy, known, order):
     assert fitted([noisy[i] for i in order]) == pytest.approx(known, abs=1e-9)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(of_n=st.floats(1e-6, 1e6), of_d=st.floats(1e-6, 1e6))
 def test_units_of_n_and_d_leave_exponents_and_the_optimum_where_they_are(noisy, known, of_n, of_d):
     rescaled = [replace(r, n_params=r.n_params * of_n, n_units=r.n_units * of_d) for r in noisy]
@@ -69,7 +69,7 @@ def test_units_of_n_and_d_leave_exponents_and_the_optimum_where_they_are(noisy, 
     assert fitted(rescaled) == pytest.approx(known + moved, abs=1e-6)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(of_loss=st.floats(1e-6, 1e6))
 def test_the_unit_of_the_loss_scales_the_loss_alone(noisy, known, of_loss):
     moved = np.zeros_like(known)
@@ -91,7 +91,7 @@ tables = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=tables)
 def test_no_numbers_raise_anything_but_a_fit_error(rows):
     runs = [run_of(i, *row) for i, row in enumerate(rows)]
@@ -116,7 +116,7 @@ odd = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(table=odd)
 def test_sweeps_out_of_all_proportion_raise_nothing_but_a_fit_error(table):
     rng = np.random.default_rng(table["seed"])
