@@ -1,23 +1,24 @@
 """From runs to a scaling law, step by step."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from flops_fit.components import Estimator, FitForm, SurfaceForm
 from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit.choice import chosen_law
-from flops_fit.fit.competition import rivals_of
+from flops_fit.fit.competition import Rival, rivals_of
 from flops_fit.fit.contest import Contest, hold_contest
 from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.curve_findings import findings_of_curve
-from flops_fit.fit.curve_law import fit_curve
+from flops_fit.fit.curve_law import CurveLaw, fit_curve
 from flops_fit.fit.determined import check_determined, check_minima
 from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Chinchilla
 from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points, points_of
-from flops_fit.fit.power_laws import fit_power_laws
+from flops_fit.fit.power_laws import PowerLaws, fit_power_laws
 from flops_fit.fit.scaling_law import ScalingLaw
 from flops_fit.fit.surface import SurfaceLaw, fit_surface
 from flops_fit.fit.valley_law import fit_valley_law, has_valley
@@ -50,41 +51,53 @@ def fit_law(
         FitError: the runs cannot determine an answer; the message says what to train.
     """
     points = points_of(records)
-    conventions = conventions_of(points, declared or Conventions(), unit=unit)
-    if isinstance(form, SurfaceForm) and not form.of_size:
-        curve = fit_curve(points, form)
-        return ScalingLaw(
-            unit=unit,
-            form=form.model_dump(mode="json"),
-            points=points,
-            headline=curve,
-            second=None,
-            findings=findings_of_curve(points, curve, planned=planned, records=records),
-            conventions=conventions,
-        )
-    check_determined(points)
-    if form is None or form.kind in _BY_MINIMA:
-        check_minima(points)
-    contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
-    headline = _headline(points, form, contest)
-    second = _second_opinion(points, headline)
-    rivals = rivals_of(contest, (headline, second))
+    found = _fitted(points, form)
     return ScalingLaw(
         unit=unit,
-        form={"kind": "auto"} if form is None else form.model_dump(mode="json"),
+        form={"kind": _AUTO} if form is None else form.model_dump(mode="json"),
         points=points,
-        headline=headline,
-        second=second,
-        rivals=rivals,
-        power_laws=fit_power_laws(points),
-        findings=findings_of(points, headline, second, planned=planned, rivals=rivals, records=records),
-        conventions=conventions,
+        headline=found.headline,
+        second=found.second,
+        rivals=found.rivals,
+        power_laws=found.power_laws,
+        findings=_findings(points, found, planned, records),
+        conventions=conventions_of(points, declared or Conventions(), unit=unit),
     )
 
 
 def fit_best(points: Points) -> Law:
     """Fit the law that `chosen_law` chooses: the valley where the runs form budgets, else surfaces."""
     return chosen_law(points, hold_contest(points))
+
+
+class _Fitted(NamedTuple):
+    """The parts of a `ScalingLaw` that rest on the losses alone."""
+
+    headline: Law
+    second: Law | None = None
+    rivals: tuple[Rival, ...] = ()
+    power_laws: PowerLaws | None = None
+
+
+def _fitted(points: Points, form: FitForm | None) -> _Fitted:
+    if isinstance(form, SurfaceForm) and not form.of_size:
+        return _Fitted(fit_curve(points, form))
+    check_determined(points)
+    if form is None or form.kind in _BY_MINIMA:
+        check_minima(points)
+    contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
+    headline = _headline(points, form, contest)
+    second = _second_opinion(points, headline)
+    return _Fitted(headline, second, rivals_of(contest, (headline, second)), fit_power_laws(points))
+
+
+def _findings(
+    points: Points, found: _Fitted, planned: Sequence[Finding], records: Sequence[RunRecord]
+) -> tuple[Finding, ...]:
+    headline, second, rivals, _ = found
+    if isinstance(headline, CurveLaw):
+        return findings_of_curve(points, headline, planned=planned, records=records)
+    return findings_of(points, headline, second, planned=planned, rivals=rivals, records=records)
 
 
 def _headline(points: Points, form: FitForm | None, contest: Contest) -> Law:
