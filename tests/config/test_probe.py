@@ -87,7 +87,7 @@ def test_independent_problems_are_told_together():
 def test_one_cause_behind_several_probes_is_told_once():
     with pytest.raises(PluginError, match="ended after 0 steps") as error:
         probe(spec_of(data=Ending()))
-    assert error.value.code == "data-ends"
+    assert error.value.code == "batches-ended"
 
 
 def test_the_largest_sizes_take_no_memory():

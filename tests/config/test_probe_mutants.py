@@ -361,7 +361,7 @@ DATA = {
     StartingOver: ("start-step-ignored", "start_step=1"),
     ForgettingTheEpoch: ("start-step-ignored", "start_step=12"),
     Short: ("short-batch", "of other sizes"),
-    Ending: ("data-ends", "after 2 steps"),
+    Ending: ("batches-ended", "after 2 steps"),
     TrainingOnEvaluationRows: ("evaluation-data-trained", "training rows are in the evaluation set"),
     EvaluatingAtRandom: ("evaluation-not-fixed", "other rows when called again"),
     EvaluatingWholeBatches: ("evaluation-not-fixed", "another batch size"),

@@ -157,7 +157,7 @@ def _training_batches(subject: Subject, *, seed: int, start: int, n: int) -> lis
         raise PluginError(
             f"{subject.source}.train_batches ended after {start + len(batches)} steps.",
             fix="yield batches without end, starting over when the data is used up",
-            code="data-ends",
+            code="batches-ended",
         )
     return [_well_formed(batch, subject) for batch in batches]
 
