@@ -22,7 +22,7 @@ interval of a valley also holds what a new budget would scatter, which makes its
 _TOO_LARGE = 2.0
 """How many times as far is an error."""
 _MOST_SIZES = 60
-_MOST_SIZES_OF_A_VALLEY = 4
+_MOST_SIZES_OF_A_VALLEY = 6
 """Each takes a fit of the whole valley."""
 
 
