@@ -3,7 +3,8 @@
 The plain way is that of the `chinchilla` package 0.2.0 and of arXiv:2203.15556: the log-Huber(1e-3) objective
 from every point of a grid of starts by L-BFGS-B with numerical gradients, the best of them kept. Its time is
 that of some of its 3125 starts, scaled to all; its objective is the best of those tried, among them those
-nearest to the truth, which nobody knows: the comparison flatters it. It makes one fit and no draws.
+nearest to the truth, which nobody knows: the comparison flatters it. It makes one fit and no draws; ours is
+`fit_surface` whole, with the choice of a window, the backtest of intervals, the sandwich and the profile.
 
 usage: OMP_NUM_THREADS=1 python tests/benchmarks/fit_speed.py [--starts 60]
 """

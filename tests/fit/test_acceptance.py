@@ -1,4 +1,10 @@
-"""What a surface must recover, survive and be indifferent to, whatever its internals."""
+"""What a surface must recover, survive and be indifferent to, whatever its internals.
+
+The acceptance tests of the design, by letter: A, C, E, G, H and L are here. B (published optimum) is in
+test_surface.py, D (coverage) in test_coverage.py, F (size and power of the structure test) in
+test_structure.py, more of H in test_surface_properties.py, I (speed) in benchmarks/fit_speed.py and K (scale
+of the objective) in test_projection.py.
+"""
 
 from dataclasses import replace
 
@@ -32,12 +38,16 @@ def drifting(chinchilla_runs, theta, factor, **options):
 @pytest.mark.parametrize("theta", [EPOCH, MARIN, LOPSIDED], ids=["epoch", "marin", "lopsided"])
 @pytest.mark.parametrize("factor", [1.0, 4.0], ids=["centred", "drifting"])
 def test_noise_free_runs_give_back_the_parameters_to_six_digits(chinchilla_runs, theta, factor):
+    """Acceptance test A."""
     fitted = fit_parameters(points_of(drifting(chinchilla_runs, theta, factor)), Chinchilla())
     assert fitted == pytest.approx(theta, rel=1e-6)
 
 
 def test_standard_errors_are_those_of_the_public_table(public_runs):
-    """Standard errors by our own bootstrap elsewhere; Besiroglu et al. 2024 give .03, .02, .02 and .02."""
+    """Acceptance test C.
+
+    Standard errors by our own bootstrap elsewhere; Besiroglu et al. 2024 give .03, .02, .02 and .02.
+    """
     points = points_of(public_runs("epoch_chinchilla", excluded_by_besiroglu="False"))
     draws = fit_surface(points, Chinchilla()).draws
     a = draws[:, 4] / (draws[:, 3] + draws[:, 4])
@@ -49,6 +59,7 @@ def test_standard_errors_are_those_of_the_public_table(public_runs):
 @settings(max_examples=12)
 @given(alpha=st.floats(0.1, 1.0), beta=st.floats(0.1, 1.0), seed=st.integers(0, 99))
 def test_the_optimum_of_any_surface_is_found(chinchilla_runs, true_optimum, alpha, beta, seed):
+    """Acceptance test L."""
     # Each term is worth half a nat where the grid is centred, so that both exponents can be seen.
     theta = (1.5, 0.5 * 1e7**alpha, 0.5 * 1e9**beta, alpha, beta)
     points = points_of(chinchilla_runs(theta=theta, noise=0.002, seed=seed))
@@ -58,6 +69,7 @@ def test_the_optimum_of_any_surface_is_found(chinchilla_runs, true_optimum, alph
 
 
 def test_a_seed_that_is_there_twice_weighs_as_one_that_counts_twice(chinchilla_runs):
+    """Acceptance test H."""
     runs = chinchilla_runs(noise=0.005)
     points = points_of(runs)
     surface, log_loss = laid_over(points, Chinchilla()), np.log(points.loss)
@@ -73,6 +85,7 @@ def test_a_seed_that_is_there_twice_weighs_as_one_that_counts_twice(chinchilla_r
 
 
 def test_every_run_twice_changes_no_parameter_and_no_interval_by_much(chinchilla_runs):
+    """Acceptance test H."""
     runs = chinchilla_runs(noise=0.004)
     both = [*runs, *(replace(r, run_id=f"{r.run_id} again", seed=1) for r in runs)]
     single, double = (fit_surface(points_of(table), Chinchilla()) for table in (runs, both))
@@ -83,6 +96,7 @@ def test_every_run_twice_changes_no_parameter_and_no_interval_by_much(chinchilla
 
 @pytest.mark.nightly
 def test_five_percent_of_diverged_runs_cost_less_than_a_third_of_the_accuracy(chinchilla_runs, true_optimum):
+    """Acceptance test E."""
     errors = {True: [], False: []}
     for seed in range(200):
         runs = chinchilla_runs(noise=0.005, n_sizes=10, budgets=BUDGETS, seed=seed)
@@ -99,7 +113,10 @@ def test_five_percent_of_diverged_runs_cost_less_than_a_third_of_the_accuracy(ch
 def test_textbook_parabolas_miss_where_the_exponents_differ_and_the_surface_does_not(
     chinchilla_runs, true_optimum
 ):
-    """Why parabolas over the whole grid are a picture and no headline (arXiv:2603.22339)."""
+    """Acceptance test G.
+
+    Why parabolas over the whole grid are a picture and no headline (arXiv:2603.22339).
+    """
     misses = {"parabolas": [], "surface": []}
     for seed in range(40):
         points = points_of(chinchilla_runs(theta=MARIN, noise=0.005, n_sizes=10, budgets=BUDGETS, seed=seed))

@@ -14,6 +14,7 @@ SCENARIOS = ["S1", "S2", "S4", "S5"]
 
 @pytest.mark.nightly
 def test_95_percent_intervals_hold_the_truth_95_times_in_a_hundred():
+    """Acceptance test D."""
     run = subprocess.run(
         [sys.executable, BENCHMARK, "--replicates", "200", "--draws", "300", "--scenarios", *SCENARIOS],
         capture_output=True,
@@ -24,4 +25,4 @@ def test_95_percent_intervals_hold_the_truth_95_times_in_a_hundred():
     coverage = json.loads(run.stdout.splitlines()[-1])["coverage"]
     assert sorted(coverage) == SCENARIOS
     for shares in coverage.values():  # the standard error of each is .015
-        assert all(0.905 <= share <= 0.985 for share in shares)
+        assert all(0.91 <= share <= 0.98 for share in shares)

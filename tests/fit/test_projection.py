@@ -49,7 +49,10 @@ def test_a_fit_that_was_cut_short_says_so_and_one_that_arrived_does_too(chinchil
 
 
 def test_multiplying_the_objective_moves_no_optimum(chinchilla_runs):
-    """Dividing it by the number of runs is what kept published fits from arriving (arXiv:2404.10102)."""
+    """Acceptance test K.
+
+    Dividing it by the number of runs is what kept published fits from arriving (arXiv:2404.10102).
+    """
     points = points_of(chinchilla_runs(noise=0.005))
     surface, log_loss = laid_over(points, FORM), np.log(points.loss)
     fit = refine_robustly(surface, log_loss, start(surface, points.loss))

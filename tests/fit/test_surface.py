@@ -38,7 +38,10 @@ def test_any_exponents_are_found_without_starting_values(chinchilla_runs, true_o
 
 
 def test_the_published_huber_objective_is_reached(public_runs):
-    """Besiroglu et al. 2024, cell 18 of their notebook: sum of Huber(1e-3) over 240 rows is 0.00101827."""
+    """Acceptance test B.
+
+    Besiroglu et al. 2024, cell 18 of their notebook: sum of Huber(1e-3) over 240 rows is 0.00101827.
+    """
     points = points_of(public_runs("epoch_chinchilla", excluded_by_besiroglu="False"))
     surface, log_loss = laid_over(points, Chinchilla()), np.log(points.loss)
     first = refine_robustly(surface, log_loss, start(surface, points.loss)).work[None]

@@ -24,6 +24,7 @@ from flops_fit.fit.surface_law import expansion_of
 from flops_fit.fit.surface_minima import minima_of, offsets_of
 
 
+@np.errstate(all="ignore")  # no finite numbers may warn; whether something finite came out is checked
 def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) -> SurfaceLaw:
     """Fit a form to the runs that a backtest lets count.
 
@@ -69,6 +70,7 @@ def fit_parameters(points: Points, form: SurfaceForm) -> Floats:
     return fit_parameters_and_runs(points, form)[0]
 
 
+@np.errstate(all="ignore")
 def fit_parameters_and_runs(points: Points, form: SurfaceForm) -> tuple[Floats, Points]:
     """Return the parameters of `fit_surface` and the runs that count for them.
 
@@ -134,14 +136,21 @@ def _weighed(points: Points, form: SurfaceForm) -> _Fitted:
 
 
 def _robust(surface: FormSurface, points: Points) -> RobustFit:
-    fit = refine_robustly(surface, surface.response(points.loss), start(surface, points.loss))
+    try:
+        fit = refine_robustly(surface, surface.response(points.loss), start(surface, points.loss))
+    except np.linalg.LinAlgError:
+        raise _failed(surface.form, points) from None
     if not np.isfinite(surface.theta(fit.work)).all():
-        raise FitError(
-            f"The form {surface.form.kind!r} could not be fitted to these {len(points)} runs.",
-            fix="choose another form under `fit`, or look at the runs in a plot",
-            code="surface-failed",
-        )
+        raise _failed(surface.form, points)
     return fit
+
+
+def _failed(form: SurfaceForm, points: Points) -> FitError:
+    return FitError(
+        f"The form {form.kind!r} could not be fitted to these {len(points)} runs.",
+        fix="choose another form under `fit`, or look at the runs in a plot",
+        code="surface-failed",
+    )
 
 
 def _left_out(points: Points, used: Points, surface: FormSurface, fit: RobustFit) -> tuple[Excluded, ...]:

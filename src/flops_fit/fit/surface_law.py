@@ -91,8 +91,9 @@ class SurfaceLaw:
 
     @property
     def exponent_whole_range(self) -> Estimate:
-        """Slope of ln N* over ln C between the smallest and the largest run."""
-        return self._exponent(*self.flops_range)
+        """Slope of ln N* over ln C between the smallest and the largest run, over one e-fold at least."""
+        low, top = self.flops_range
+        return self._exponent(min(low, top / np.e), top)
 
     @property
     def resampled_width(self) -> float:
@@ -101,6 +102,7 @@ class SurfaceLaw:
         low, high = np.quantile(self._minima(top)[1], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
         return float(high - low) * self.expansion
 
+    @np.errstate(all="ignore")
     def optimum(self, flops: float) -> Optimum:
         """Return the surface's minimum at `flops`."""
         n_params, log_n_draws, loss_draws = self._minima(flops)
@@ -111,6 +113,7 @@ class SurfaceLaw:
             loss=self._run_loss(float(loss), loss_draws, flops),
         )
 
+    @np.errstate(all="ignore")
     def loss_at(self, n_params: float, n_units: float) -> Estimate:
         """Return the surface at any N and D."""
         n, d = np.array([n_params]), np.array([n_units])
@@ -128,6 +131,7 @@ class SurfaceLaw:
         relative = 1.0 if self.form.space == "log" else self.typical_loss / loss
         return self.residual_scale * relative / float(np.sqrt(weight))
 
+    @np.errstate(all="ignore")
     def _exponent(self, low: float, high: float) -> Estimate:
         (below, log_below, _), (above, log_above, _) = self._minima(low), self._minima(high)
         span = float(np.log(high / low))
