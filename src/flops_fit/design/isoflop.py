@@ -8,6 +8,7 @@ from flops_fit.config.device import Precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.audit import audited_runs
+from flops_fit.design.batch_rule import batch_findings
 from flops_fit.design.coverage import cells_left_out, check_coverage, probe_caveats
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash, run_identity, trunk_identity
@@ -47,7 +48,9 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         data=probe.data,
         findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_caveats(probe.caveats)),
     )
-    return replace(plan, findings=(*tuning_ahead(plan, spec), *plan.findings))
+    return replace(
+        plan, findings=(*tuning_ahead(plan, spec), *plan.findings, *batch_findings(runs, probe.data))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
