@@ -95,14 +95,6 @@ def test_few_budgets_and_few_sizes_are_found_out(chinchilla_runs):
     assert {"few-budgets", "few-sizes-per-budget"} <= codes(law, "warning")
 
 
-def test_the_disagreement_on_the_llama_table_is_reported(public_runs):
-    law = fit_law(public_runs("llama_3"))
-    (finding,) = [f for f in law.findings if f.code == "unstable"]
-    assert finding.message.startswith(
-        "UNSTABLE: at the largest budget the fit 'chinchilla' puts N* at 1.6 times"
-    )
-
-
 def test_simulated_runs_mark_the_law(chinchilla_runs):
     assert "simulated" not in codes(fit_law(chinchilla_runs(noise=0.002)))
     simulated = [replace(r, origin="simulated") for r in chinchilla_runs(noise=0.002)]
