@@ -16,9 +16,9 @@ from flops_fit.fit.valley_law import ValleyLaw
 
 _Mask = NDArray[np.bool_]
 
-_SURPRISING = {"N*": 1.45, "L*": 1.25}
-"""Misses of the valley's backtest over what its variances allow for; 1 is as expected. Without a defect 200
-simulated sweeps came to 1.4 and 1.1 at most."""
+_SURPRISING = {"N*": 1.45, "L*": 1.1}
+"""Misses of the valley's backtest over what its variances allow for. Of 200 simulated sweeps without a defect
+none came to more; a top budget whose losses are 2% off did in 7 of 12, one 3% off in all."""
 _IMPLAUSIBLE = 0.01
 _TOP = 0.2
 """Share of the runs that is held out where there are no budgets."""
