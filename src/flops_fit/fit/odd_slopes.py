@@ -16,7 +16,23 @@ _SCATTER = 0.0015
 
 
 def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
-    """Say where slopes are unlike those of published sweeps, so that nothing was expected of them."""
+    """Say where slopes are unlike those of published sweeps, and where a loss falls as no law here does."""
+    yield from _about_expectations(law)
+    bend = _bend(law.valley.members[-1].vertices)
+    if bend < _SURE:
+        yield Finding(
+            code="accelerating-loss",
+            severity="error",
+            message="The loss falls ever faster with compute, as no power law with an irreducible loss does; "
+            "forecasts of the loss are then too high, and their intervals too narrow.",
+            action="evaluate the cross-entropy rather than an error rate or a score",
+            value=bend,
+            threshold=_SURE,
+        )
+
+
+def _about_expectations(law: ValleyLaw) -> Iterator[Finding]:
+    """Yield what nothing was expected of, because the budgets conflict with what usually is."""
     loss = float(np.mean([m.loss_trend.slope_doubt for m in law.valley.members]))
     if loss > _DOUBTED:
         yield Finding(
@@ -38,17 +54,6 @@ def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
             action="check that every size was trained well at every budget, its learning rate above all",
             value=size,
             threshold=_DOUBTED,
-        )
-    bend = _bend(law.valley.members[-1].vertices)
-    if bend < _SURE:
-        yield Finding(
-            code="accelerating-loss",
-            severity="error",
-            message="The loss falls ever faster with compute, as no power law with an irreducible loss does; "
-            "forecasts of the loss are then too high, and their intervals too narrow.",
-            action="evaluate the cross-entropy rather than an error rate or a score",
-            value=bend,
-            threshold=_SURE,
         )
 
 

@@ -101,23 +101,15 @@ def fit_parabola(
     powers = np.vander(log_n - centre, 3, increasing=True)
     prior = np.diag([1e-2, 1e-2, curvature_sd**-2.0])
     pull = prior @ np.array([log_loss[used].min(), 0.0, curvature])
-    robust = belief.sum() > _FEWEST_FOR_ROBUSTNESS
-    weights = belief
-    for step in range(_L1_STEPS + _BISQUARE_STEPS if robust else 1):
-        scaled = powers * (weights / noise**2)[:, None]
-        hessian = scaled.T @ powers + prior
-        b = np.linalg.solve(hessian, scaled.T @ log_loss + pull)
-        residuals = log_loss - powers @ b
-        if robust:
-            weights = belief * _robust_weights(residuals, noise, settled=step >= _L1_STEPS)
-    covariance: Floats = np.linalg.inv(hessian).astype(np.float64)
+    b, covariance, response, weights = _settled(powers, log_loss, belief, prior=prior, pull=pull, noise=noise)
+    residuals = log_loss - powers @ b
     ignored = weights < _IGNORED * belief
     own = _without_prior(powers[used], log_loss[used], weights[used], noise, 0.4 * curvature)
     return Parabola(
         centre=float(centre),
         coefficients=b,
         covariance=covariance,
-        response=covariance @ scaled.T,
+        response=response,
         residuals=np.where(used & ~ignored, residuals, np.nan),
         powers=powers,
         n_runs=int(used.sum()),
@@ -130,6 +122,29 @@ def fit_parabola(
         own_curvature_var=own.curvature_var,
         own_vertex_var=own.vertex_var,
     )
+
+
+class _Settled(NamedTuple):
+    coefficients: Floats
+    covariance: Floats
+    response: Floats
+    weights: Floats
+
+
+def _settled(
+    powers: Floats, log_loss: Floats, belief: Floats, *, prior: Floats, pull: Floats, noise: float
+) -> _Settled:
+    """Fit again with weights by the last residuals, a fixed number of times; once where runs are few."""
+    robust = belief.sum() > _FEWEST_FOR_ROBUSTNESS
+    weights = belief
+    for step in range(_L1_STEPS + _BISQUARE_STEPS if robust else 1):
+        scaled = powers * (weights / noise**2)[:, None]
+        hessian = scaled.T @ powers + prior
+        b = np.linalg.solve(hessian, scaled.T @ log_loss + pull)
+        if robust:
+            weights = belief * _robust_weights(log_loss - powers @ b, noise, settled=step >= _L1_STEPS)
+    covariance = np.linalg.inv(hessian).astype(np.float64)
+    return _Settled(b.astype(np.float64), covariance, covariance @ scaled.T, weights)
 
 
 def nearby(z: Floats, window: float) -> NDArray[np.bool_]:

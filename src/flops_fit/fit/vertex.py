@@ -157,34 +157,24 @@ def _guarded(
     """Give vertices beyond the sizes trained, or of too few sizes, the variance they deserve."""
     expected = curvature_at(log_curvature, log_flops - log_flops[-1])
     found = _vertices_of(parabolas, expected)
-    log_n_var, log_loss_var = np.array([(v.log_n_var, v.log_loss_var) for v in found]).T
+    least_var = np.array([(v.log_n_var, v.log_loss_var) for v in found])
     curvature = np.maximum([p.curvature for p in parabolas], _LEAST_CURVATURE * expected)
     low, high = np.array([(p.low, p.high) for p in parabolas]).T
     log_n = np.clip([v.log_n for v in found], low - 1.0, high + 1.0)
-    beyond = np.maximum(0, np.maximum(low - log_n, log_n - high))
     inside = np.minimum(log_n - low, high - log_n)
-    unplaced = np.array([b.n_sizes < 3 for b in budgets], dtype=np.float64)
-    edge_sd = 0.25 * np.clip(0.3 - inside, 0, 0.6) / 0.3
+    log_n_var, log_loss_var = _guarded_variances(
+        least_var, curvature, inside, [b.n_sizes < 3 for b in budgets]
+    )
     of_trunks = trunk_correlation(budgets, parabolas, noise) * noise**2
     return Vertices(
         log_flops=log_flops,
         log_n=log_n,
         log_n_cov=covariance_of(
-            budgets,
-            [v.of_log_n for v in found],
-            np.minimum(log_n_var, 1.0) + beyond**2 + edge_sd**2 + unplaced,
-            by_runs=log_n_var,
-            shared=of_trunks,
+            budgets, [v.of_log_n for v in found], log_n_var, by_runs=least_var[:, 0], shared=of_trunks
         ),
         log_loss=_plausible(budgets, np.array([v.log_loss for v in found])),
         log_loss_cov=covariance_of(
-            budgets,
-            [v.of_log_loss for v in found],
-            np.minimum(log_loss_var, 0.02**2 + curvature**2)
-            + (curvature * beyond**2) ** 2
-            + unplaced * curvature**2,
-            by_runs=log_loss_var,
-            shared=of_trunks,
+            budgets, [v.of_log_loss for v in found], log_loss_var, by_runs=least_var[:, 1], shared=of_trunks
         ),
         log_curvature=log_curvature,
         noise=noise,
@@ -194,6 +184,24 @@ def _guarded(
             for i, p in zip(inside, parabolas, strict=True)
         ),
     )
+
+
+def _guarded_variances(
+    least: Floats, curvature: Floats, inside: Floats, unplaced: Sequence[bool]
+) -> tuple[Floats, Floats]:
+    """Return variances of ln N* and ln L*, never above what is absurd, but added to near and beyond the edge.
+
+    Args:
+        least: What the parabolas say of both, shape (n_budgets, 2).
+        curvature: Of each parabola.
+        inside: How far each minimum is from the nearest end of its sizes; negative beyond it.
+        unplaced: Whether a budget has too few sizes to place its minimum.
+    """
+    beyond, nowhere = np.maximum(0, -inside), np.array(unplaced, dtype=np.float64)
+    edge_sd = 0.25 * np.clip(0.3 - inside, 0, 0.6) / 0.3
+    log_n_var = np.minimum(least[:, 0], 1.0) + beyond**2 + edge_sd**2 + nowhere
+    log_loss_var = np.minimum(least[:, 1], 0.02**2 + curvature**2) + (curvature * beyond**2) ** 2
+    return log_n_var, log_loss_var + nowhere * curvature**2
 
 
 def _is_flat(parabola: Parabola) -> bool:
