@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from flops_fit.design import Finding
 from flops_fit.fit import fit_law
 from flops_fit.fit.findings import findings_of
@@ -40,3 +42,13 @@ def test_where_a_number_decides_it_stands_beside_its_threshold(valley, chinchill
     span, budgets = found["narrow-span"], found["few-budgets"]
     assert (span.value, span.threshold) == (5.0, 10.0)
     assert (budgets.value, budgets.threshold) == (5, 7)
+
+
+def test_sets_that_differ_are_not_taken_for_seeds(surface, clean):
+    """Two data sets in one table: runs of one size and budget differ, but not in their seed."""
+    other = [replace(r, run_id=f"{r.run_id} of b", loss=r.loss * 1.1) for r in clean]
+    fitted = surface([*clean, *other])
+    sets = Finding(code="several-sets", severity="warning", message="", action="")
+    found = findings_of(fitted.points, fitted.law, None, planned=[sets])
+    assert not {"more-than-seeds", "noisy-seeds"} & {f.code for f in found}
+    assert {"more-than-seeds", "noisy-seeds"} & set(fitted.found)

@@ -27,6 +27,8 @@ from flops_fit.runs import RunRecord
 
 _OF_ANY_SURFACE = {"left-out-runs", "not-converged"}
 """What holds of a form also where it is only part of an average."""
+_OF_SEEDS = {"more-than-seeds", "noisy-seeds"}
+"""Not believed of several sets of runs in one: what looks like another seed may be another data set."""
 _GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -56,6 +58,8 @@ def findings_of(
         *about_agreement(headline, second, rivals),
         *_about_kind(points, headline),
     ]
+    if any(finding.code == "several-sets" for finding in planned):
+        findings = [finding for finding in findings if finding.code not in _OF_SEEDS]
     codes = {finding.code for finding in findings}
     findings += [finding for finding in planned if finding.code not in codes]
     return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
