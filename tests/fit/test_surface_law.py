@@ -43,10 +43,10 @@ def test_the_interval_of_a_loss_holds_what_runs_show(chinchilla_runs, law):
     assert np.mean([r.loss in noiseless.loss_at(r.n_params, r.n_units).interval for r in runs]) < 0.7
 
 
-def test_few_clusters_widen_as_t_does():
-    assert expansion_of(10_000, 5) == pytest.approx(1.0, abs=1e-3)
-    assert expansion_of(20, 5) == pytest.approx(t.ppf(0.975, 15) / 1.959964, rel=1e-6)
-    assert np.isfinite(expansion_of(4, 5))
+def test_few_trunks_widen_as_t_does_and_single_cells_do_not():
+    assert expansion_of(8, 64) == pytest.approx(t.ppf(0.975, 7) / 1.959964, rel=1e-6)
+    assert expansion_of(20, 20) == 1.0
+    assert np.isfinite(expansion_of(1, 5))
 
 
 def test_runs_of_one_trunk_are_drawn_together_and_widen_the_answer(chinchilla_runs):

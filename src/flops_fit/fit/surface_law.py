@@ -38,7 +38,7 @@ def _form_from_json(stored: Any) -> SurfaceForm:
 class SurfaceLaw:
     """The law of `fit_surface`.
 
-    Intervals are those of resampled runs, as much wider as fits to few clusters of runs need (`expansion`)
+    Intervals are those of resampled runs, as much wider as few trunks need (`expansion`)
     and as forecasts of the table's own upper runs turned out to need (`inflation`). Intervals of a loss are
     for what a run will show, noise included; all others for the truth.
     """
@@ -157,16 +157,18 @@ class SurfaceLaw:
         return Estimate(value=loss, interval=Interval(loss * np.exp(-low), loss * np.exp(high), _LEVEL))
 
 
-def expansion_of(n_clusters: int, n_fitted: int) -> float:
-    """Return how much wider than percentiles an interval from resampled clusters must be: as t than normal.
+def expansion_of(n_clusters: int, n_cells: int) -> float:
+    """Return how much wider than percentiles an interval from resampled clusters must be.
 
-    That residuals are smaller than errors needs no correction beside it: resampling pairs makes up for it,
-    because the design is resampled too.
+    Few clusters of several (N, D) cells each, such as trunks, scatter as t does. Cells drawn alone need
+    nothing: that residuals are smaller than errors is made up for by resampling the design, the more so the
+    fewer there are (measured by `tests/benchmarks/coverage.py`).
 
-    Source: Hesterberg 2015, doi:10.1080/00031305.2015.1089789 (expanded percentile intervals).
+    Source: Cameron, Gelbach and Miller 2008, doi:10.1162/rest.90.3.414 (t with clusters - 1).
     """
-    dof = max(n_clusters - n_fitted, 1)
-    return float(stdtrit(dof, (1 + _LEVEL) / 2)) / _NORMAL
+    if n_clusters >= n_cells:
+        return 1.0
+    return float(stdtrit(max(n_clusters - 1, 1), (1 + _LEVEL) / 2)) / _NORMAL
 
 
 def _deviations(value: float, draws: Floats) -> tuple[float, float]:
