@@ -11,7 +11,9 @@ from flops_fit.design.rate_findings import tuning_ahead
 from flops_fit.design.rates import (
     FARTHEST,
     OCTAVE,
+    Valley,
     at_rate,
+    exponent_of,
     next_in_check,
     next_in_search,
     tuning_cells,
@@ -84,6 +86,28 @@ def test_a_check_takes_three_trials_and_finds_the_parabola(plan):
     assert valley.seen_from(0.25).ln_loss_at(1.05) == pytest.approx(0.52)
 
 
+@settings(max_examples=30, deadline=None)
+@given(exponent=st.floats(-1.0, 1.0), offset=st.floats(-1.0, 1.0), seen=st.floats(0.01, 0.2))
+def test_the_power_of_n_that_best_rates_follow_is_recovered(plan, exponent, offset, seen):
+    """A valley that does not bend says nothing."""
+    cells = tuning_cells(plan)
+
+    def valley(run, octaves=None, curvature=seen):
+        rise = exponent * math.log2(run.size.n_params / cells.middle.size.n_params)
+        return Valley(
+            run=run,
+            octaves=offset + rise if octaves is None else octaves,
+            curvature=curvature,
+            ln_loss=1.0,
+            at_edge=False,
+        )
+
+    flat = valley(cells.others[0], octaves=9.0, curvature=0.0)
+    found = exponent_of(valley(cells.middle), [*map(valley, cells.others), flat])
+    assert found == pytest.approx(exponent, abs=0.0051)
+    assert exponent_of(valley(cells.middle), [flat]) == 0.0
+
+
 def test_cells_are_of_one_seed_and_the_cheapest_budget_and_one_is_as_large_as_is_affordable(plan):
     cells = tuning_cells(plan)
     cheapest = {run.size.n_params for run in plan.runs if run.budget == plan.runs[0].budget}
@@ -119,3 +143,18 @@ def test_a_rate_that_is_known_is_not_tuned(make_spec, make_probe, lr):
     plan = plan_sweep(spec, make_probe())
     assert tuning_ahead(plan, spec) == ()
     assert {run.lr for run in plan.runs} == {lr or spec.model.default_lr}
+
+
+def test_a_rate_may_follow_a_power_of_the_size(make_spec, make_probe):
+    spec = make_spec(training={"lr": 0.25, "lr_scaling": {"at": 1e6, "exponent": -0.5}})
+    for run in plan_sweep(spec, make_probe()).runs:
+        assert run.lr == pytest.approx(0.25 * (run.size.n_params / 1e6) ** -0.5)
+
+
+def test_a_run_is_known_by_the_rate_that_it_trains_at_however_it_is_written(make_spec, make_probe):
+    written = make_spec(training={"lr": 0.25})
+    scaled = make_spec(training={"lr": 0.5, "lr_scaling": {"at": 1e6, "exponent": 0.0}})
+    run_ids = [[run.run_id for run in plan_sweep(spec, make_probe()).runs] for spec in (written, scaled)]
+    assert not set(run_ids[0]) & set(run_ids[1])
+    halved = make_spec(training={"lr": 0.25, "lr_scaling": {"at": 1e6, "exponent": 0.0}})
+    assert [run.run_id for run in plan_sweep(halved, make_probe()).runs] == run_ids[0]

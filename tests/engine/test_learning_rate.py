@@ -19,6 +19,11 @@ class FarOff(tiny_parts.Mlp):
     default_lr: ClassVar[float] = 0.5
 
 
+class Promising(tiny_parts.Mlp):
+    kind: Literal["promising"] = "promising"
+    lr_transfers: ClassVar[bool] = True
+
+
 class Hopeless(tiny_parts.Mlp):
     kind: Literal["hopeless"] = "hopeless"
     default_lr: ClassVar[float] = 1e-9
@@ -45,12 +50,31 @@ def tuned(spec, probed, tmp_path_factory):
     return settle_learning_rate(spec, probed, directory), directory
 
 
-def test_the_rate_becomes_a_number_that_every_run_of_the_plan_trains_at(tuned, probed):
+def test_the_rate_becomes_a_number_for_every_size(tuned, probed):
     settled, _ = tuned
     lr = settled.spec.training.lr
     assert isinstance(lr, float)
-    assert {run.lr for run in plan_sweep(settled.spec, probed).runs} == {lr}
     assert settled.findings[0].value == lr
+    for run in plan_sweep(settled.spec, probed).runs:
+        assert run.lr == settled.spec.lr_of(run.size.n_params)
+
+
+def test_where_a_family_promises_no_transfer_rates_follow_the_best_of_each_size(tuned):
+    """With the usual parametrisation the best rate falls with the width."""
+    scaling = tuned[0].spec.training.lr_scaling
+    assert -1.5 < scaling.exponent < 0
+
+
+def test_a_family_whose_rate_transfers_keeps_one_rate(make_spec, probed, tmp_path):
+    settled = settle_learning_rate(make_spec(model=Promising(), training=AUTO), probed, tmp_path)
+    assert settled.spec.training.lr_scaling is None
+    assert len({run.lr for run in plan_sweep(settled.spec, probed).runs}) == 1
+
+
+def test_a_scaling_that_is_written_is_kept(make_spec, probed, tmp_path):
+    scaling = {"at": 50.0, "exponent": -0.3}
+    settled = settle_learning_rate(make_spec(training=AUTO | {"lr_scaling": scaling}), probed, tmp_path)
+    assert settled.spec.training.lr_scaling.model_dump() == scaling
 
 
 def test_it_lies_between_the_best_trials_of_the_middle_size(tuned, spec, probed):

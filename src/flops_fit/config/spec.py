@@ -127,9 +127,14 @@ class SweepSpec(BaseModel):
 
     @property
     def peak_lr(self) -> float:
-        """Peak learning rate of every run: as written, or else the family's own, also while it is untuned."""
+        """Peak learning rate before scaling: as written, or the family's own, also while it is untuned."""
         lr = self.training.lr
         return lr if isinstance(lr, float) else self.model.default_lr
+
+    def lr_of(self, n_params: float) -> float:
+        """Return the peak learning rate of a model of `n_params` parameters."""
+        scaling = self.training.lr_scaling
+        return self.peak_lr * (n_params / scaling.at) ** scaling.exponent if scaling else self.peak_lr
 
     def prior_n_params(self, flops: float) -> float:
         """Guess the compute-optimal size from C = 6·N·D and D = units_per_param·N."""

@@ -7,6 +7,17 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from flops_fit.config.rules import CLOSED, broken_rule
 
 
+class RateScaling(BaseModel):
+    """How the learning rate changes with the size: `lr` times (N/at) to the power of `exponent`."""
+
+    model_config = CLOSED
+
+    at: float = Field(gt=0)
+    """Parameters of a model that trains at `lr` itself."""
+    exponent: float
+    """Usually negative: without a parametrisation such as u-muP, larger models want lower rates."""
+
+
 class TrainingSpec(BaseModel):
     """How every run of the sweep is trained."""
 
@@ -14,6 +25,9 @@ class TrainingSpec(BaseModel):
 
     lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
     """Peak learning rate; by default the family's own, which must suit every size; auto tunes it first."""
+    lr_scaling: RateScaling | None = None
+    """How that rate changes with the size; by default not at all, or, where `lr` is tuned and the family does
+    not say that one rate suits every size, as its trials say."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of one global batch."""
     schedule: Literal["wsd", "cosine"] = "wsd"

@@ -207,14 +207,15 @@ def _count(runs: Sequence[object]) -> str:
 
 
 def _learning_rate(runs: Sequence[PlannedRun], spec: SweepSpec) -> list[Finding]:
-    if spec.model.lr_transfers:
+    if spec.model.lr_transfers or spec.training.lr == "auto" or spec.training.lr_scaling is not None:
         return []
     finding = Finding(
         code="one-learning-rate",
         severity="info",
         message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}; where the "
         "best rate depends on the size, N* is biased.",
-        action="compare rates at the smallest and the largest size, or use a parametrisation that transfers",
+        action="write training.lr: auto, which compares rates at several sizes; or use a parametrisation "
+        "that transfers",
     )
     return [finding]
 

@@ -11,7 +11,7 @@ from flops_fit.design.grid import PlannedRun
 SPEED_ONLY = {"workers", "eval_batch_size", "mode", "audit", "checkpoint_s", "log_with"}
 """Training settings that change how fast a run is, not what comes out of it."""
 
-RESOLVED = {"lr", "precision", "warmup", "cooldown"}
+RESOLVED = {"lr", "lr_scaling", "precision", "warmup", "cooldown"}
 """Training settings that the run states as they are applied, defaults filled in."""
 
 

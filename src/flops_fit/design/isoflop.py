@@ -136,7 +136,7 @@ def _runs(
         cooldown_steps=cooldown_steps,
         n_units=cell.n_steps * cell.units_per_step,
         flops_per_unit=cell.rung.flops_per_unit,
-        lr=spec.peak_lr,
+        lr=spec.lr_of(cell.rung.size.n_params),
         precision=precision,
     )
     return [_named(replace(draft, seed=seed), spec) for seed in spec.seeds]

@@ -26,13 +26,18 @@ MAX_SHIFT = 1.25
 class Tuning:
     """What the trials at several learning rates came to."""
 
-    lr: float
-    """The learning rate that was chosen; 0 octaves in every valley."""
+    spec: SweepSpec
+    """With the rates that were chosen."""
     middle: Valley
+    """Here as in the others, 0 octaves is the rate at which that size will train."""
     others: tuple[Valley, ...]
     n_runs: int
     flops: float
     """Executed for all trials."""
+
+    def lr_at(self, valley: Valley, octaves: float = 0.0) -> float:
+        """Return a rate on the scale of `valley`."""
+        return self.spec.lr_of(valley.run.size.n_params) * 2.0**octaves
 
 
 def tuning_ahead(plan: SweepPlan, spec: SweepSpec) -> tuple[Finding, ...]:
@@ -59,34 +64,35 @@ def tuning_findings(tuning: Tuning) -> tuple[Finding, ...]:
 
 
 def _tuned(tuning: Tuning) -> Finding:
-    run = tuning.middle.run
+    run, lr, scaling = tuning.middle.run, tuning.lr_at(tuning.middle), tuning.spec.training.lr_scaling
     return Finding(
         code="rate-tuned",
         severity="info",
-        message=f"The learning rate {tuning.lr:g} is the best for {run.size.name} at {run.budget:.3g} FLOPs "
-        f"({tuning.n_runs} trials in all, {tuning.flops:.3g} FLOPs).",
+        message=f"The learning rate {lr:.3g} is the best for {run.size.name} at {run.budget:.3g} FLOPs"
+        + (f", and that of other sizes goes as N^{scaling.exponent:+.2f}" if scaling else "")
+        + f" ({tuning.n_runs} trials in all, {tuning.flops:.3g} FLOPs).",
         action="nothing; the trials are kept in the directory `learning-rate` of the sweep",
-        value=tuning.lr,
+        value=lr,
     )
 
 
 def _transfer(tuning: Tuning) -> list[Finding]:
-    """Compare the best rates of other sizes with the chosen one."""
+    """Compare the best rates of other sizes with those at which they train."""
     if not tuning.others:
         return []
     worst = max(tuning.others, key=lambda valley: (valley.at_edge, abs(valley.octaves)))
     drift = abs(worst.octaves)
     found = ", ".join(
-        f"{'beyond ' if valley.at_edge else ''}{tuning.lr * 2**valley.octaves:.2g} for "
-        f"{valley.run.size.name} at {valley.run.budget:.3g} FLOPs ({_penalty(valley):.2g} nats lost)"
+        f"{'beyond ' if valley.at_edge else ''}{tuning.lr_at(valley, valley.octaves):.2g} for "
+        f"{valley.run.size.name} at {valley.run.budget:.3g} FLOPs, "
+        f"which trains at {tuning.lr_at(valley):.2g} ({_penalty(valley):.2g} nats lost)"
         for valley in tuning.others
     )
     tilted = drift > MAX_DRIFT or worst.at_edge
     finding = Finding(
         code="tilted-by-tuning" if tilted else "rate-transfers",
         severity="warning" if tilted else "info",
-        message=f"The best learning rate is {found}: up to {drift:.2g} octaves from that of all, "
-        f"{tuning.lr:g}.",
+        message=f"The best learning rate is {found}: up to {drift:.2g} octaves away.",
         action=_SCALE_RATES if tilted else "nothing",
         value=drift,
         threshold=MAX_DRIFT,
@@ -95,12 +101,12 @@ def _transfer(tuning: Tuning) -> list[Finding]:
 
 
 def _penalty(valley: Valley) -> float:
-    """Return the nats that the cell loses by training at the rate of all."""
+    """Return the nats that the cell loses by training at the rate chosen for it."""
     return math.exp(valley.ln_loss_at(0.0)) - math.exp(valley.ln_loss)
 
 
 def _shift(tuning: Tuning) -> Finding:
-    """Compare the N* of one rate with that of other rates, and of a best rate for each size."""
+    """Compare the N* of the chosen rates with that of other rates, and of the best rate for each size."""
     budget = tuning.middle.run.budget
     row = [valley for valley in (tuning.middle, *tuning.others) if valley.run.budget == budget]
     lower, shared, higher = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flops_fit.config.spec import SweepSpec
@@ -125,6 +125,19 @@ def valley_of(run: PlannedRun, losses: Losses) -> Valley:
         ln_loss=float(c - a * vertex**2) if inside else near.get(best, math.inf),
         at_edge=best in {min(losses), max(losses)},
     )
+
+
+def exponent_of(middle: Valley, others: Sequence[Valley]) -> float:
+    """Return the power of N that best rates follow, through that of the middle size, to two digits.
+
+    A sharper valley says more about where its bottom is; one that bends nowhere says nothing.
+    """
+    log2_n = [math.log2(valley.run.size.n_params / middle.run.size.n_params) for valley in others]
+    spread = math.fsum(v.curvature * x * x for v, x in zip(others, log2_n, strict=True))
+    rise = math.fsum(
+        v.curvature * x * (v.octaves - middle.octaves) for v, x in zip(others, log2_n, strict=True)
+    )
+    return round(rise / spread, 2) if spread else 0.0
 
 
 def _best(losses: Losses) -> int:

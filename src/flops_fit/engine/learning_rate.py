@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flops_fit.config.probe import Probe
 from flops_fit.config.spec import SweepSpec
+from flops_fit.config.training import RateScaling
 from flops_fit.design import plan_sweep
 from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash
@@ -20,6 +21,7 @@ from flops_fit.design.rates import (
     Losses,
     Valley,
     at_rate,
+    exponent_of,
     next_in_check,
     next_in_search,
     tuning_cells,
@@ -63,34 +65,51 @@ def settle_learning_rate(
     with SharedStore(directory / TRIALS / "runs.sqlite") as store:
         trials = _Trials(spec, plan_sweep(spec, probed), store, report)
         tuning = _tune(trials)
-    return Settled(spec=_at(spec, tuning.lr), findings=tuning_findings(tuning))
+    return Settled(spec=tuning.spec, findings=tuning_findings(tuning))
 
 
 def untuned(spec: SweepSpec) -> Settled:
     """Return `spec` at the rate from which its tuning would begin."""
-    return Settled(spec=_at(spec, spec.peak_lr) if spec.training.lr == "auto" else spec)
-
-
-def _at(spec: SweepSpec, lr: float) -> SweepSpec:
-    return spec.model_copy(update={"training": spec.training.model_copy(update={"lr": lr})})
+    scaling = spec.training.lr_scaling
+    return Settled(spec=_at(spec, spec.peak_lr, scaling) if spec.training.lr == "auto" else spec)
 
 
 def _tune(trials: _Trials) -> Tuning:
-    cells = tuning_cells(trials.plan)
-    start = trials.spec.peak_lr
-    middle = trials.valley(cells.middle, start, next_in_search, farthest=FARTHEST)
+    spec, cells = trials.spec, tuning_cells(trials.plan)
+    middle = trials.valley(cells.middle, 1.0, next_in_search, farthest=FARTHEST)
     if middle.at_edge:
-        raise _at_edge(middle, start)
+        raise _at_edge(middle)
     # Two digits: the rest is noise, and a person may want to type the number.
-    lr = float(f"{start * 2.0**middle.octaves:.2g}")
-    others = [trials.valley(run, lr, next_in_check, farthest=FARTHEST_CHECK) for run in cells.others]
+    lr = float(f"{spec.peak_lr * 2.0**middle.octaves:.2g}")
+    factor = lr / spec.peak_lr
+    others = [trials.valley(run, factor, next_in_check, farthest=FARTHEST_CHECK) for run in cells.others]
+    middle = middle.seen_from(math.log2(factor))
+    chosen = _at(spec, lr, _scaling(spec, middle, others))
+
+    def as_trained(valley: Valley) -> Valley:
+        run = valley.run
+        return valley.seen_from(math.log2(chosen.lr_of(run.size.n_params) / (run.lr * factor)))
+
     return Tuning(
-        lr=lr,
-        middle=middle.seen_from(math.log2(lr / start)),
-        others=tuple(others),
+        spec=chosen,
+        middle=as_trained(middle),
+        others=tuple(map(as_trained, others)),
         n_runs=len(trials.records),
         flops=math.fsum(record.flops for record in trials.records.values()),
     )
+
+
+def _scaling(spec: SweepSpec, middle: Valley, others: Sequence[Valley]) -> RateScaling | None:
+    """Return how rates change with the size: as written, or as found where the family promises nothing."""
+    if spec.training.lr_scaling is not None or spec.model.lr_transfers:
+        return spec.training.lr_scaling
+    exponent = exponent_of(middle, others)
+    return RateScaling(at=middle.run.size.n_params, exponent=exponent) if exponent else None
+
+
+def _at(spec: SweepSpec, lr: float, scaling: RateScaling | None) -> SweepSpec:
+    settled = {"lr": lr, "lr_scaling": scaling}
+    return spec.model_copy(update={"training": spec.training.model_copy(update=settled)})
 
 
 class _Trials:
@@ -105,15 +124,18 @@ class _Trials:
     def valley(
         self,
         run: PlannedRun,
-        lr: float,
+        factor: float,
         next_rates: Callable[[Losses], tuple[int, ...]],
         *,
         farthest: int,
     ) -> Valley:
-        """Try the rates that `next_rates` names, up to `farthest` from `lr`, until it names none."""
+        """Try the rates that `next_rates` names until it names none, `farthest` half octaves away at most.
+
+        0 is `factor` times the rate that `run` was planned with.
+        """
         losses: dict[int, float] = {}
         while ahead := [k for k in next_rates(losses) if abs(k) <= farthest]:
-            trials = {k: at_rate(run, lr * 2.0 ** (k / OCTAVE), self.spec) for k in ahead}
+            trials = {k: at_rate(run, factor * run.lr * 2.0 ** (k / OCTAVE), self.spec) for k in ahead}
             self._train(trials.values())
             losses |= {k: self._loss(trial) for k, trial in trials.items()}
         return valley_of(run, losses)
@@ -147,11 +169,11 @@ class _Trials:
         return math.inf if record.loss is None else record.loss
 
 
-def _at_edge(valley: Valley, start: float) -> TrainingError:
+def _at_edge(valley: Valley) -> TrainingError:
     side = "lowest" if valley.octaves < 0 else "highest"
     return TrainingError(
         f"The best learning rate of {valley.run.size.name} at {valley.run.budget:.3g} FLOPs lies outside of "
-        f"all that were tried: the {side}, {start * 2.0**valley.octaves:.2g}, did best.",
+        f"all that were tried: the {side}, {valley.run.lr * 2.0**valley.octaves:.2g}, did best.",
         fix="set training.lr to a number that you know to work; or look for a loss that ignores the model",
         code="rate-at-edge",
     )
