@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from isoflop_tables import Curve, Floats, read_tables
-from textbook import UnfitError, huber, variable_projection
+from textbook import Method, UnfitError, huber, variable_projection
 
 import flops_fit
 from flops_fit.errors import FlopsFitError
@@ -146,7 +146,7 @@ def ours(seen: Runs, unseen: Runs) -> Verdict:
     )
 
 
-def textbook(method: Callable[[list[Curve]], object]) -> Callable[[Runs, Runs], Verdict]:
+def textbook(method: Method) -> Callable[[Runs, Runs], Verdict]:
     """Turn a textbook method for curves into one for runs: one curve holds them all, with C = N·D."""
 
     def fit(seen: Runs, unseen: Runs) -> Verdict:

@@ -7,6 +7,7 @@ import numpy as np
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.forms.power import power
 from flops_fit.quantities import Allocation
 
 _EXPONENTS = np.geomspace(0.04, 1.6, 18)
@@ -38,13 +39,13 @@ class Chinchilla(SurfaceForm):
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return the loss, shape (n_runs,), or (batch, n_runs) for a batch of parameters."""
         E, A, B, alpha, beta = theta
-        loss: Floats = E + A * n_params**-alpha + B * n_units**-beta
+        loss: Floats = E + A * power(n_params, -alpha) + B * power(n_units, -beta)
         return loss
 
     def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return dL/dtheta, shape (n_runs, 5) or (batch, n_runs, 5)."""
         _, A, B, alpha, beta = theta
-        per_A, per_B = n_params**-alpha, n_units**-beta
+        per_A, per_B = power(n_params, -alpha), power(n_units, -beta)
         by_alpha, by_beta = -A * np.log(n_params) * per_A, -B * np.log(n_units) * per_B
         return np.stack([np.ones_like(per_A), per_A, per_B, by_alpha, by_beta], axis=-1)
 
@@ -55,7 +56,7 @@ class Chinchilla(SurfaceForm):
     def columns(self, nonlinear: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return what E, A and B multiply."""
         alpha, beta = nonlinear
-        by_n, by_d = n_params**-alpha, n_units**-beta
+        by_n, by_d = power(n_params, -alpha), power(n_units, -beta)
         return np.stack([np.ones_like(by_n), by_n, by_d])
 
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:

@@ -8,6 +8,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.power import power
 from flops_fit.quantities import Allocation
 
 _EXPONENTS = np.geomspace(0.02, 2.0, 60)
@@ -29,13 +30,13 @@ class Gadre(SurfaceForm):
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return the loss, shape (n_runs,), or (batch, n_runs) for a batch of parameters."""
         E, A, B, gamma = theta
-        loss: Floats = E + A * n_params**-gamma + B * n_units**-gamma
+        loss: Floats = E + A * power(n_params, -gamma) + B * power(n_units, -gamma)
         return loss
 
     def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return dL/dtheta, shape (n_runs, 4) or (batch, n_runs, 4)."""
         _, A, B, gamma = theta
-        per_A, per_B = n_params**-gamma, n_units**-gamma
+        per_A, per_B = power(n_params, -gamma), power(n_units, -gamma)
         by_gamma = -A * np.log(n_params) * per_A - B * np.log(n_units) * per_B
         return np.stack([np.ones_like(per_A), per_A, per_B, by_gamma], axis=-1)
 
@@ -45,7 +46,7 @@ class Gadre(SurfaceForm):
 
     def columns(self, nonlinear: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return what E, A and B multiply."""
-        by_n, by_d = n_params ** -nonlinear[0], n_units ** -nonlinear[0]
+        by_n, by_d = power(n_params, -nonlinear[0]), power(n_units, -nonlinear[0])
         return np.stack([np.ones_like(by_n), by_n, by_d])
 
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:

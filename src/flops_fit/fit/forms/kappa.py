@@ -8,6 +8,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.power import power
 from flops_fit.fit.forms.search import search_optimum
 from flops_fit.quantities import Allocation
 
@@ -33,14 +34,15 @@ class Kappa(SurfaceForm):
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return the loss, shape (n_runs,), or (batch, n_runs) for a batch of parameters."""
         E, A, B, alpha, beta, kappa = theta
-        loss: Floats = E + A * n_params**-alpha + B * n_units ** -(beta + kappa * np.log(n_params))
+        by_d = power(n_units, -(beta + kappa * np.log(n_params)))
+        loss: Floats = E + A * power(n_params, -alpha) + B * by_d
         return loss
 
     def jacobian(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return dL/dtheta, shape (n_runs, 6) or (batch, n_runs, 6)."""
         _, A, B, alpha, beta, kappa = theta
         log_n = np.log(n_params)
-        per_A, per_B = n_params**-alpha, n_units ** -(beta + kappa * log_n)
+        per_A, per_B = power(n_params, -alpha), power(n_units, -(beta + kappa * log_n))
         by_beta = -B * np.log(n_units) * per_B
         columns = [np.ones_like(per_A), per_A, per_B, -A * log_n * per_A, by_beta, by_beta * log_n]
         return np.stack(columns, axis=-1)
@@ -53,7 +55,7 @@ class Kappa(SurfaceForm):
     def columns(self, nonlinear: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return what E, A and B multiply."""
         alpha, beta, kappa = nonlinear
-        by_n, by_d = n_params**-alpha, n_units ** -(beta + kappa * np.log(n_params))
+        by_n, by_d = power(n_params, -alpha), power(n_units, -(beta + kappa * np.log(n_params)))
         return np.stack([np.ones_like(by_n), by_n, by_d])
 
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
