@@ -85,6 +85,12 @@ def test_trials_of_learning_rates_are_told(trained):
     )
 
 
+def test_a_rate_that_scales_with_the_size_is_told(trained):
+    scaled = replace(OURS, training=OURS.training | {"lr_scaling": {"at": 1e6, "exponent": -0.25}})
+    answer = ScalingResult(replace(trained, made_from=scaled)).checklist()[9].answer
+    assert answer.startswith("A peak learning rate of 0.5·(N/1e+06)^-0.25, and no other was tried.")
+
+
 def test_runs_left_out_are_named_with_the_reason(trained):
     points = replace(trained.points, excluded=(Excluded(run_id="run x", reason="diverged: loss is NaN"),))
     answer = ScalingResult(replace(trained, points=points)).checklist()[20].answer

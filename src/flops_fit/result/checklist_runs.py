@@ -70,7 +70,12 @@ def _counting(law: ScalingLaw, made: MadeFrom | None) -> Answer:
 
 def _hyperparameters(law: ScalingLaw, made: MadeFrom) -> Answer:
     """Claim no comparison of learning rates but those that left a finding."""
-    rate = f"One peak learning rate, {made.lr:g}, for all runs"
+    scaling = made.training.get("lr_scaling")
+    rate = (
+        f"A peak learning rate of {made.lr:g}·(N/{scaling['at']:g})^{scaling['exponent']:g}"
+        if scaling
+        else f"One peak learning rate, {made.lr:g}, for all runs"
+    )
     tried = " ".join(f.message for f in law.findings if f.code in _TRIALS)
     meant = ", whose parametrisation is meant to suit every size; this sweep made no check of it"
     reason = (
@@ -85,7 +90,9 @@ def _hyperparameters(law: ScalingLaw, made: MadeFrom) -> Answer:
 
 
 def _settings(made: MadeFrom) -> Answer:
-    fixed = {name: value for name, value in made.training.items() if name not in {"lr", "batch_size"}}
+    fixed = {
+        name: value for name, value in made.training.items() if name not in {"lr", "lr_scaling", "batch_size"}
+    }
     options = {name: value for name, value in made.model_options.items() if name != "kind"}
     return Answer(
         f"Of the model: {_listed(options)}. Of the training: {_listed(fixed)}. None changes with scale; what "
