@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "held_out"]
 
+AHEAD = 2**14
+"""Token ids gathered at once: one batch at a time costs a step of 1 ms a twentieth of its time."""
+
 
 class TokenSource(DataSource):
     """A data source made of two sequences of token ids: one trained on, one held out."""
@@ -94,12 +97,14 @@ class TokenWindows:
 
         epoch, done = divmod(start_step * batch_size, self.n_rows)
         waiting = self._order(seed, epoch)[done:]
+        n_ahead = batch_size * max(1, AHEAD // (batch_size * self._rows.shape[1]))
         while True:
-            while len(waiting) < batch_size:
+            while len(waiting) < n_ahead:
                 epoch += 1
                 waiting = np.concatenate([waiting, self._order(seed, epoch)])
-            yield self.batch(waiting[:batch_size])
-            waiting = waiting[batch_size:]
+            gathered, waiting = self.batch(waiting[:n_ahead]), waiting[n_ahead:]
+            for first in range(0, n_ahead, batch_size):
+                yield {name: rows[first : first + batch_size] for name, rows in gathered.items()}
 
     def spread_batches(self, batch_size: int, n_rows: int) -> Iterator[Batch]:
         """Yield `n_rows` rows (or all, where there are fewer) evenly spaced over the text, once."""

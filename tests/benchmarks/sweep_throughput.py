@@ -1,0 +1,183 @@
+"""A sweep by our workers against the same sweep one model at a time. Exits 1 where a target is missed.
+
+The same cells (the product's GPT at given widths, the same steps, one evaluation each) are trained twice: by
+`execute`, which is what `flops-fit run` trains with, its processes started anew; and by a plain loop in this
+process, one model after the other, with as many threads as torch takes by default. Both train every cell
+alone (training.mode: alone): shared steps would save work and are no matter of throughput. The sides take
+turns; the median of each counts. The peak memory of the workers is printed.
+
+On a CUDA device both sides train there in bf16, several processes on the device against one, for models of
+about 1e6, 1e7 and 1e8 parameters; no target applies, and the CPU part is left out.
+
+usage: python tests/benchmarks/sweep_throughput.py [--repeats 3] [--seconds 40] [--workers N]
+"""
+
+import argparse
+import json
+import math
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from flops_fit.config import SweepSpec
+from flops_fit.config.device import process_state
+from flops_fit.design import PlannedRun
+from flops_fit.engine.executors import count_workers, execute
+from flops_fit.engine.loop import advance, evaluate, set_up
+from flops_fit_gpt.ladder import Shape, shapes
+
+CELLS = 12
+"""Trained by each side: enough that the last one to end does not decide."""
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    shapes: tuple[Shape, ...]
+    length: int
+    rows: int
+    target: float | None = None
+    """Least allowed ratio of throughputs on two cores."""
+
+
+ON_CPU = (
+    Case("widths to 32", (Shape(16, 2, 2), Shape(24, 2, 3), Shape(32, 2, 4)), 64, 32, target=1.5),
+    Case("width 64", (Shape(64, 2, 4),), 128, 32, target=1.25),
+)
+
+
+def on_cuda() -> tuple[Case, ...]:
+    ladder = shapes(256, 2e8)
+    nearest = [min(ladder, key=lambda s: abs(math.log(s.n_params(256) / n))) for n in (1e6, 1e7, 1e8)]
+    return tuple(Case(f"N = {s.n_params(256):.2g}", (s,), length=256, rows=32) for s in nearest)
+
+
+def spec_of(case: Case, workers: int | None) -> SweepSpec:
+    return SweepSpec.model_validate(
+        {
+            "model": "gpt",
+            "data": {"kind": "stdlib_text", "length": case.length},
+            "budgets": (1e12,),
+            "allow_thin_sweep": True,
+            "training": {"batch_size": case.rows, "mode": "alone", "workers": workers},
+        }
+    )
+
+
+def cells_of(case: Case, spec: SweepSpec, seconds: float) -> list[PlannedRun]:
+    """As many steps per size as make all sizes take equally long, `seconds` in all one after the other."""
+    data, cells = spec.data.spec(), []
+    for i in range(CELLS):
+        shape = case.shapes[i % len(case.shapes)]
+        draft = PlannedRun(
+            run_id=f"cell-{i}",
+            trunk="",
+            budget=1e12,
+            size=shape.size(256),
+            seed=i,
+            batch_size=case.rows,
+            n_steps=10**6,
+            warmup_steps=10,
+            cooldown_steps=0,
+            n_units=1,
+            flops_per_unit=1.0,
+            lr=spec.model.default_lr,
+            precision="bf16" if process_state().device.type == "cuda" else "fp32",
+        )
+        n_steps = max(20, round(seconds / CELLS / step_seconds(draft, spec)))
+        n_units = n_steps * case.rows * data.units_per_sample
+        cells.append(replace(draft, n_steps=n_steps, cooldown_steps=n_steps // 5, n_units=n_units))
+    return cells
+
+
+def step_seconds(run: PlannedRun, spec: SweepSpec) -> float:
+    trainee = set_up(run, spec)
+    advance(trainee, 5)
+    started = time.perf_counter()
+    advance(trainee, 15)
+    _ = trainee.diverged  # waits for the device
+    return (time.perf_counter() - started) / 10
+
+
+def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> list[float]:
+    """The loop that anybody would write: nothing is set about threads."""
+    losses = []
+    for run in cells:
+        torch.manual_seed(run.seed)
+        trainee = set_up(run, spec)
+        advance(trainee, run.n_steps)
+        losses.append(evaluate(trainee, spec))
+    return losses
+
+
+def by_workers(cells: list[PlannedRun], spec: SweepSpec) -> list[float]:
+    records = list(execute([(run,) for run in cells], spec, workers=count_workers(spec)))
+    assert all(record.status == "completed" for record in records), [r.reason for r in records]
+    return [record.loss for record in sorted(records, key=lambda r: int(r.run_id.split("-")[1]))]
+
+
+def measure(case: Case, args: argparse.Namespace) -> dict:
+    on_gpu = process_state().device.type == "cuda"
+    spec = spec_of(case, args.workers or (4 if on_gpu else None))
+    spec.data.prepare()
+    cells = cells_of(case, spec, args.seconds)
+    alone = spec_of(case, 1)
+    sides = {"workers": lambda: by_workers(cells, spec), "one": lambda: one_at_a_time(cells, alone)}
+    if on_gpu:
+        sides["one"] = lambda: by_workers(cells, alone)
+    seconds, losses = {name: [] for name in sides}, {}
+    for i in range(args.repeats):
+        for name in list(sides)[:: -1 if i % 2 else 1]:
+            started = time.perf_counter()
+            losses[name] = sides[name]()
+            seconds[name].append(time.perf_counter() - started)
+    apart = max(abs(a - b) for a, b in zip(losses["workers"], losses["one"], strict=True))
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    return {
+        "case": case.name,
+        "cells": CELLS,
+        "steps": sum(run.n_steps for run in cells),
+        "workers": count_workers(spec),
+        "seconds": seconds,
+        "ratio": median["one"] / median["workers"],
+        "target": case.target,
+        "losses_apart": apart,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of one side, roughly")
+    parser.add_argument("--workers", type=int)
+    args = parser.parse_args()
+    on_gpu = process_state().device.type == "cuda"
+    found = [measure(case, args) for case in (on_cuda() if on_gpu else ON_CPU)]
+    for row in found:
+        times = {name: " ".join(f"{s:.1f}" for s in of_side) for name, of_side in row["seconds"].items()}
+        print(
+            f"{row['case']:13s} {row['workers']} workers {times['workers']} s, one at a time {times['one']} s: "
+            f"{row['ratio']:.2f}x  target {row['target'] or 'none'}  losses within {row['losses_apart']:.1e}"
+        )
+    scale = 1 if sys.platform == "darwin" else 1024
+    peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(
+        f"peak memory of a worker: {peak / 1e9:.2f} GB; torch's default here: {torch.get_num_threads()} threads"
+    )
+    if not on_gpu:
+        print("CUDA part skipped: no CUDA device")
+    missed = [row["case"] for row in found if row["target"] and row["ratio"] < row["target"]]
+    print(
+        json.dumps(
+            {"benchmark": "sweep_throughput", "found": found, "worker_peak_bytes": peak, "missed": missed}
+        )
+    )
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
