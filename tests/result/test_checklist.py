@@ -105,7 +105,9 @@ def test_a_surface_names_its_parameters_and_the_backtest_its_misses(sweep):
 
 def test_simulated_losses_are_never_called_trained(trained):
     law = replace(trained, points=replace(trained.points, origins=("simulated",)))
-    assert "SIMULATED: nothing was trained" in ScalingResult(law).checklist()[5].answer
+    items = ScalingResult(law).checklist()
+    assert "SIMULATED: nothing was trained" in items[5].answer
+    assert all("drawn from a formula" in items[i].answer for i in (12, 13, 14))
 
 
 def test_the_text_is_a_list_with_a_box_to_tick_per_question(imported):

@@ -107,6 +107,10 @@ def _listed(options: dict[str, object]) -> str:
 def answers_about_collection(law: ScalingLaw) -> Iterator[Answer]:
     """Answer questions 13 to 16."""
     points, made = law.points, law.made_from
+    if points.simulated:
+        yield from [Answer("SIMULATED: losses were drawn from a formula; nothing was measured.")] * 3
+        yield Answer("None.")
+        return
     yield (
         Answer("No: losses are kept and weights are not.")
         if made

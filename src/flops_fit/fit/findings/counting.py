@@ -32,7 +32,7 @@ def about_counting(points: Points) -> Iterator[Finding]:
         yield Finding(
             code="counting-matters",
             severity="warning" if largest > _LARGE else "info",
-            message="; ".join(map(_worded, changes)) + ".",
+            message=f"With {'; with '.join(map(_worded, changes))}.",
             action="name the convention with each number that you quote; compare within one only",
             value=largest,
             threshold=_LARGE,
@@ -47,6 +47,4 @@ def _largest_share_of_embeddings(points: Points) -> float:
 
 def _worded(change: ConventionChange) -> str:
     size = np.expm1(change.log_n_change)
-    return (
-        f"With {change.name} the exponent of N* changes by {change.exponent_change:+.3f}, N* by {size:+.1%}"
-    )
+    return f"{change.name} the exponent of N* changes by {change.exponent_change:+.3f}, N* by {size:+.1%}"
