@@ -19,6 +19,8 @@ _FEWEST_BUDGETS = 3
 _FALLS = np.geomspace(0.01, 1.0, 60)
 """Exponents of the loss from the best of which its fit starts."""
 _STEEPEST = 3.0
+_NO_FLOOR = 1e-6
+"""Share of the largest value below which a floor is none: the search approaches its bound and never ends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ def saturating(quantity: str, flops: Floats, values: Floats) -> PowerLaw:
     left = misses(np.array([E, K, g]))
     return PowerLaw(
         quantity=quantity,
-        floor=float(E * size),
+        floor=float(E * size) if E > _NO_FLOOR else 0.0,
         scale=float(K * size * top**g),
         exponent=-float(g),
         r_squared=_r_squared(left, y, n_fitted=3),

@@ -17,7 +17,9 @@ def format_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats:
     kinds = list(notes)
     data, loss = f"D ({law.unit}s)", f"L ({numbers.unit(law.loss_unit)})"
     header = ("C (FLOPs)", "N", "N, 95%", data, "D, 95%", "D/N", loss, "L, 95%", "notes")
-    marks = [" ".join(f"[{kinds.index(_kind(d)) + 1}]" for d in p.doubts) for p in predictions]
+    marks = [
+        " ".join(f"[{i}]" for i in sorted(kinds.index(_kind(d)) + 1 for d in p.doubts)) for p in predictions
+    ]
     rows = [(*_cells(p), mark) for p, mark in zip(predictions, marks, strict=True)]
     lines = [*banners(law), *aligned([header, *rows])]
     lines += [""] if notes or general else []
