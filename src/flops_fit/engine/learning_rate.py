@@ -12,7 +12,6 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.config.training import RateScaling
 from flops_fit.design import plan_sweep
 from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
-from flops_fit.design.identity import content_hash
 from flops_fit.design.rate_findings import Tuning, tuning_findings
 from flops_fit.design.rates import (
     FARTHEST,
@@ -145,7 +144,7 @@ class _Trials:
         self._runs |= {run.run_id: run for run in runs}
         plan = replace(
             self.plan,
-            plan_id=content_hash(list(self._runs)),
+            plan_id=TRIALS,
             runs=tuple(self._runs.values()),
             share_steps=False,
             audited=(),
