@@ -102,18 +102,19 @@ def _bics(fitted: Mapping[str, Fitted], surfaces: Mapping[str, SurfaceForm]) -> 
 
 
 def _weights(misses: Mapping[str, Misses], bics: Mapping[str, float]) -> dict[str, float]:
-    """Weigh surfaces by the product of 1/error over the origins, or by exp(-BIC/2) where those are few.
+    """Weigh surfaces by 1/error, its geometric mean over the origins, or by exp(-BIC/2) where those are few.
 
-    The product is the likelihood of errors whose size is unknown, one look per origin. On real tables no form
-    is exactly right, and BIC, which believes that one is, gives all its weight to one that may extrapolate
-    badly.
+    1/error is the likelihood of an error whose size is unknown. The origins count as one look, not as several,
+    because the runs above the last of them are asked for from all. On real tables no form is exactly right,
+    and BIC, which believes that one is, gives all its weight to one that may extrapolate badly.
     """
     if not bics:
         return {}
     errors = np.array([misses[name].log_loss for name in bics])
     judged = errors.shape[1] >= _FEWEST_ORIGINS and not np.isnan(errors).any(axis=1).all()
     if judged:
-        log_weights = -np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), _LEAST_MISS)).sum(axis=1)
+        known = np.where(np.isnan(errors), np.inf, errors)
+        log_weights = -np.log(np.maximum(known, _LEAST_MISS)).mean(axis=1)
     else:
         log_weights = -np.array(list(bics.values())) / 2
     weights = np.exp(log_weights - log_weights.max())

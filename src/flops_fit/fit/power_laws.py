@@ -20,7 +20,7 @@ _FALLS = np.geomspace(0.01, 1.0, 60)
 """Exponents of the loss from the best of which its fit starts."""
 _STEEPEST = 3.0
 _NO_FLOOR = 1e-6
-"""Share of the largest value below which a floor is none: the search approaches its bound and never ends on it."""
+"""Share of the largest value below which a floor is none: the search nears its bound without reaching it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
