@@ -1,9 +1,9 @@
 """SIGKILL at many random moments of one sweep, which goes on each time: its end must be that of a quiet one.
 
-Run as `python tests/benchmarks/crash.py [KILLS]`. The sweep trains tiny MLPs with dropout, by turns in one
-process and on two workers, with a checkpoint every 0.2 s, so that kills find trunks before, at and after their
-checkpoints. Then it is checked that the losses are equal to the last bit, that no row is there twice, and that
-every run consumed what was planned.
+Run as `python tests/benchmarks/crash.py [KILLS]`. The sweep trains tiny MLPs with dropout, by turns in
+one process and on two workers, with a checkpoint every 0.2 s, so that kills find trunks before, at and
+after their checkpoints. Then it is checked that the losses are equal to the last bit, that no row is
+there twice, and that every run consumed what was planned.
 """
 
 import random

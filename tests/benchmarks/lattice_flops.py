@@ -1,10 +1,11 @@
 """FLOPs that trunks execute for a full lattice, against every run trained alone.
 
-Run as `python tests/benchmarks/lattice_flops.py`. Ten sizes at each of seven budgets are really trained, tiny
-ones, once over one decade and once over two; units are counted by the training loop. Wanted: at most 1/2.0 of
-the FLOPs of runs alone over one decade, 1/1.6 over two. For budgets 1, r, ..., r^6 and a cooldown of 20% there
-is a bound, sum(r^i) / (r^6 + 0.2 * sum of the others): 2.11 over one decade, 1.585 over two. So the second goal
-is met to the digit in which it is stated, and cannot be met better with that cooldown.
+Run as `python tests/benchmarks/lattice_flops.py`. Ten sizes at each of seven budgets are really trained,
+tiny ones, once over one decade and once over two; units are counted by the training loop. Wanted: at
+most 1/2.0 of the FLOPs of runs alone over one decade, 1/1.6 over two. For budgets 1, r, ..., r^6 and a
+cooldown of 20% there is a bound, sum(r^i) / (r^6 + 0.2 * sum of the others): 2.11 over one decade, 1.585
+over two. So the second goal is met to the digit in which it is stated, and cannot be met better with
+that cooldown.
 """
 
 import math

@@ -87,6 +87,12 @@ def test_a_run_that_raises_on_every_process_is_a_failed_run(job):
     }
 
 
+def test_processes_stop_together_if_one_is_asked_to_and_go_on_bit_for_bit(job):
+    for ended, saved, whole, resumed in (rank["resumed"] for rank in job[0]):
+        assert (ended, saved) == ("interrupted", True)
+        assert resumed == whole
+
+
 def test_the_main_process_alone_writes_and_reports(job):
     (main, other), _, folder, *_ = job
     assert (folder / "only0" / "runs.sqlite").is_file()
@@ -117,7 +123,7 @@ def test_the_command_writes_once_talks_once_and_ends_alike(job):
     assert main["statuses"][1] in {0, 3}
     assert err.count("batch_size = 3 rows cannot be shared out evenly") == 1
     assert err.count("\n0/19 runs") == 1
-    assert out.count("Fit 'valley' to 19 runs") == 1
+    assert out.count("| C (FLOPs) |") == 1
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "law.json",
         "plots",

@@ -23,12 +23,12 @@ from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design import SweepPlan, plan_sweep
 from flops_fit.design.grid import PlannedRun
-from flops_fit.engine import SharedStore, job, one_voice, run_sweep, this_job
+from flops_fit.engine import SharedStore, interrupt, job, one_voice, run_sweep, this_job
 from flops_fit.engine.executors import count_workers
 from flops_fit.engine.loop import evaluate, set_up, take_steps
 from flops_fit.engine.parallel import Team
 from flops_fit.engine.reproducible import reproducible
-from flops_fit.engine.trunk import train_run
+from flops_fit.engine.trunk import train_run, train_trunk
 from flops_fit.errors import FlopsFitError
 
 N_STEPS = 100
@@ -197,6 +197,7 @@ def everything(folder: Path) -> dict[str, object]:
         "noise": noise(),
         "sweep": a_sweep(folder),
         "nan": asdict(train_run(planned("w2"), tiny(model=Haunted(deed="nan", rank="1"))))["reason"],
+        "resumed": resumed(folder),
         "workers": count_workers(tiny(training={"batch_size": 16, "workers": 4})),
         "errors": [code(folder, deed) for deed in (odd_batch, unwritable_store, different_ends)],
     }
@@ -206,6 +207,26 @@ def noise() -> list[float]:
     with reproducible(0):
         set_up(planned("w2"), tiny())
         return torch.rand(3).tolist()
+
+
+def resumed(folder: Path) -> list[object]:
+    """Ask process 1 to end within a trunk; return what both did and saved, and the losses in the end."""
+    spec = tiny(model=tiny_parts.Mlp(dropout=0.5))
+    trunk = tuple(
+        replace(a_run(spec, n_steps), run_id=f"run{n_steps}", cooldown_steps=n_steps // 4)
+        for n_steps in (80, 200)
+    )
+    whole = [record.loss for record in train_trunk(trunk, spec)]
+    if this_job().rank == 1:
+        interrupt._wish.set()
+    try:
+        list(train_trunk(trunk, spec, folder / "checkpoints"))
+        ended = "to the end"
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    interrupt._wish.clear()
+    saved = (folder / "checkpoints" / "a-trunk" / f"trunk-{this_job().rank}.safetensors").is_file()
+    return [ended, saved, whole, [record.loss for record in train_trunk(trunk, spec, folder / "checkpoints")]]
 
 
 def planned(size: str) -> PlannedRun:
