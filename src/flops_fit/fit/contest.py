@@ -104,7 +104,7 @@ def _bics(fitted: Mapping[str, Fitted], surfaces: Mapping[str, SurfaceForm]) -> 
 def _weights(misses: Mapping[str, Misses], bics: Mapping[str, float]) -> dict[str, float]:
     """Weigh surfaces by 1/error, its geometric mean over the origins, or by exp(-BIC/2) where those are few.
 
-    1/error is the likelihood of an error whose size is unknown. The origins count as one look, not as several,
+    1/error is the likelihood of an error whose size is unknown. The origins count as one look, not several,
     because the runs above the last of them are asked for from all. On real tables no form is exactly right,
     and BIC, which believes that one is, gives all its weight to one that may extrapolate badly.
     """
