@@ -100,7 +100,7 @@ def step_seconds(run: PlannedRun, spec: SweepSpec) -> float:
     started = time.perf_counter()
     advance(trainee, 15)
     _ = trainee.diverged  # waits for the device
-    return (time.perf_counter() - started) / 10
+    return (time.perf_counter() - started) / 15
 
 
 def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> list[float]:
@@ -158,16 +158,14 @@ def main() -> int:
     on_gpu = process_state().device.type == "cuda"
     found = [measure(case, args) for case in (on_cuda() if on_gpu else ON_CPU)]
     for row in found:
-        times = {name: " ".join(f"{s:.1f}" for s in of_side) for name, of_side in row["seconds"].items()}
+        told = {name: " ".join(f"{s:.1f}" for s in of_side) for name, of_side in row["seconds"].items()}
         print(
-            f"{row['case']:13s} {row['workers']} workers {times['workers']} s, one at a time {times['one']} s: "
-            f"{row['ratio']:.2f}x  target {row['target'] or 'none'}  losses within {row['losses_apart']:.1e}"
+            f"{row['case']:13s} {row['workers']} workers {told['workers']} s, one at a time {told['one']} s: "
+            f"{row['ratio']:.2f}x, target {row['target'] or 'none'}; losses {row['losses_apart']:.0e} apart"
         )
     scale = 1 if sys.platform == "darwin" else 1024
     peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(
-        f"peak memory of a worker: {peak / 1e9:.2f} GB; torch's default here: {torch.get_num_threads()} threads"
-    )
+    print(f"peak memory of a worker: {peak / 1e9:.2f} GB; default threads: {torch.get_num_threads()}")
     if not on_gpu:
         print("CUDA part skipped: no CUDA device")
     missed = [row["case"] for row in found if row["target"] and row["ratio"] < row["target"]]

@@ -13,9 +13,12 @@ import pytest
 import torch
 
 from flops_fit.engine import run_sweep
+from flops_fit.engine.cost import estimate_sweep
 from flops_fit.engine.executors import count_workers
 from flops_fit.engine.loop import set_up, take_steps
+from flops_fit.engine.sweep import trunks_left
 from flops_fit.engine.trunk import train_run
+from flops_fit.runs import RunStore
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,7 +29,9 @@ ON_CPU = """
 import json, pickle, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from flops_fit.engine.sweep import trunks_left
 from flops_fit.engine.trunk import train_run
+from flops_fit.runs import RunStore
 run, spec = pickle.loads(Path(sys.argv[2]).read_bytes())
 print(json.dumps(train_run(run, spec).loss))
 """
@@ -90,3 +95,24 @@ def test_a_sweep_runs_in_order_in_one_process(make_spec, plan_of, store):
 def test_a_diverged_run_is_found_on_the_gpu(make_spec, plan_of):
     spec = make_spec()
     assert train_run(replace(plan_of(spec).runs[0], lr=1e30), spec).status == "diverged"
+
+
+def test_two_processes_share_one_gpu(make_spec, plan_of, store, tmp_path):
+    """And come to the losses of one, up to the order of sums."""
+    one = make_spec(training=FP32)
+    run_sweep(plan_of(one), one, store)
+    two = make_spec(training=FP32 | {"workers": 2})
+    with RunStore(tmp_path / "two" / "runs.sqlite") as other:
+        assert run_sweep(plan_of(two), two, other).trained == 10
+        expected = {row.run_id: row.loss for row in store.read()}
+        assert {row.run_id: row.loss for row in other.read()} == pytest.approx(expected, rel=1e-3)
+
+
+def test_an_estimate_knows_the_memory_and_the_hours_of_the_gpu(make_spec, plan_of, tmp_path):
+    spec = make_spec(training={"batch_size": 16}, output_dir=tmp_path)
+    plan = plan_of(spec)
+    found = estimate_sweep(plan, spec, trunks_left(plan, (), ()))
+    assert found.device == "cuda"
+    assert found.device_hours.value == pytest.approx(found.wall_s.value / 3600)
+    assert found.memory.state_bytes < found.memory.peak_bytes < found.memory.free_bytes
+    assert found.energy_kwh is None or found.energy_kwh.value > 0

@@ -102,7 +102,7 @@ class Rehearsal:
         common = math.exp(dice.gauss(0.0, self.drift))
         own = {kind: math.exp(dice.gauss(0.0, pace.error)) for kind, pace in sorted(self.paces.items())}
         slowed = [common * own[kind] * trunk_s for kind, trunk_s in seconds]
-        return self._schedule(slowed, dice.choice(self.start_ups_s))
+        return self._schedule(slowed, common * dice.choice(self.start_ups_s))
 
     def _schedule(self, seconds: Iterable[float], start_up_s: float) -> float:
         """Return when the last trunk ends if each is given to the process that is free first."""

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from flops_fit.errors import StoreError, unwritable
 from flops_fit.runs import RUNS_FILE, RunRecord, RunStore
@@ -59,15 +60,16 @@ def draw_curves(records: Sequence[RunRecord], curves: Mapping[str, Curve]) -> Fi
         c=shades.to_rgba(np.array([record.n_params for record in done])),
         s=16,
         zorder=3,
-        label="end of a run",
     )
-    held_out.legend(frameon=False, loc="upper right")
     train.set(xscale="log", yscale="log", xlabel="C spent, FLOPs", ylabel="L, nats per unit")
+    train.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    train.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    train.yaxis.set_minor_locator(NullLocator())
     train.set_title("Training loss, mean since the point before", fontsize="medium")
     held_out.set(xlabel="C spent, FLOPs")
-    held_out.set_title("Held-out loss", fontsize="medium")
+    held_out.set_title("Held-out loss; dots: the ends of runs", fontsize="medium")
     figure.colorbar(shades, ax=held_out, label="N, parameters")
-    figure.suptitle(f"{len(records)} runs")
+    figure.suptitle(f"How the losses of {len(records)} runs fell")
     return figure
 
 
