@@ -171,7 +171,7 @@ def test_every_problem_of_a_spec_is_told_at_once(written):
         ),
         (
             "sweep.yaml:9: training.lr",
-            "found 'fast'; allowed: a number",
+            "found 'fast'; allowed: a number or 'auto'",
             "write e.g. `lr: null`",
             "value-not-allowed",
         ),

@@ -165,7 +165,8 @@ def test_independent_mistakes_are_all_found_at_once():
         "budgets": "too-few-budgets",
         "seeds": "bad-seeds",
         "design.window": "greater_than",
-        "training.lr": "greater_than",
+        "training.lr.constrained-float": "greater_than",
+        "training.lr.literal['auto']": "literal_error",
         "training.cooldown": "schedule-too-long",
     }
 

@@ -26,8 +26,7 @@ class TrainingSpec(BaseModel):
     lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
     """Peak learning rate; by default the family's own, which must suit every size; auto tunes it first."""
     lr_scaling: RateScaling | None = None
-    """How that rate changes with the size; by default not at all, or, where `lr` is tuned and the family does
-    not say that one rate suits every size, as its trials say."""
+    """How the rate changes with the size; by default not, or as trials say if `lr: auto` finds that it must."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of one global batch."""
     schedule: Literal["wsd", "cosine"] = "wsd"
