@@ -26,7 +26,7 @@ class TrainingSpec(BaseModel):
     lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
     """Peak learning rate; by default the family's own, which must suit every size; auto tunes it first."""
     lr_scaling: RateScaling | None = None
-    """How the rate changes with the size; by default not, or as trials say if `lr: auto` finds that it must."""
+    """How the rate changes with the size; by default not, or as the trials of `lr: auto` say that it must."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of one global batch."""
     schedule: Literal["wsd", "cosine"] = "wsd"
