@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from flops_fit.components import DataSpec
@@ -16,7 +17,7 @@ def best_batch(n_tokens: float) -> float:
 
     Source: Li et al. 2025, arXiv:2503.04715 ("Step Law"): 0.58·D^0.571, whatever the size of the model.
     """
-    return 0.58 * n_tokens**0.571
+    return 0.58 * math.pow(n_tokens, 0.571)
 
 
 def batch_findings(runs: Sequence[PlannedRun], data: DataSpec) -> tuple[Finding, ...]:

@@ -37,7 +37,7 @@ class Tuning:
 
     def lr_at(self, valley: Valley, octaves: float = 0.0) -> float:
         """Return a rate on the scale of `valley`."""
-        return self.spec.lr_of(valley.run.size.n_params) * 2.0**octaves
+        return self.spec.lr_of(valley.run.size.n_params) * math.exp2(octaves)
 
 
 def tuning_ahead(plan: SweepPlan, spec: SweepSpec) -> tuple[Finding, ...]:
