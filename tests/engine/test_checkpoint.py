@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from flops_fit.engine.checkpoint import Folder, forget
+from flops_fit.engine.checkpoint import Folder
+from flops_fit.engine.in_flight import forget
 from flops_fit.engine.reproducible import Generators
 from flops_fit.engine.state import State
 from flops_fit.errors import StoreError

@@ -10,7 +10,7 @@ from torch import nn
 from flops_fit.config import adapt
 from flops_fit.engine import interrupt
 from flops_fit.engine.attempt import attempt
-from flops_fit.engine.keeper import folder_of
+from flops_fit.engine.in_flight import folder_of
 from flops_fit.engine.trunk import train_trunk
 from flops_fit.errors import StoreError
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,11 +122,6 @@ class Folder:
             "numpy": state.generators.numpy,
             "python": state.generators.python,
         }
-
-
-def forget(directory: Path) -> None:
-    """Remove the states of a trunk that is done."""
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _generator_tensors(generators: Generators) -> dict[str, torch.Tensor]:

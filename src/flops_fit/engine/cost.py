@@ -176,7 +176,7 @@ def _at_its_rate(spec: SweepSpec) -> tuple[SweepSpec, bool]:
 def _steps_saved(trunk: Trunk, spec: SweepSpec) -> int:
     """Return the steps from which a trunk in flight will go on."""
     from flops_fit.engine.checkpoint import Folder
-    from flops_fit.engine.keeper import folder_of
+    from flops_fit.engine.in_flight import folder_of
 
     folder = folder_of(trunk, spec, spec.output_dir / CHECKPOINTS)
     step = Folder(directory=folder, trunk=folder.name, rank=this_job().rank).step("trunk")

@@ -10,15 +10,10 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun, Trunk
 from flops_fit.engine import interrupt
 from flops_fit.engine.checkpoint import Folder, Memory, Place
+from flops_fit.engine.in_flight import folder_of
 from flops_fit.engine.job import this_job
 from flops_fit.engine.loop import Trainee
 from flops_fit.engine.state import State
-
-
-def folder_of(trunk: Trunk, spec: SweepSpec, checkpoints: Path) -> Path:
-    """Return where the states of `trunk` are kept; of a run that shares no steps, under its own name."""
-    first = trunk[0]
-    return checkpoints / (first.trunk if spec.training.mode == "trunks" and first.trunk else first.run_id)
 
 
 class Keeper:

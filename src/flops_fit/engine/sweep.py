@@ -9,10 +9,9 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
 from flops_fit.engine import interrupt
 from flops_fit.engine.audit import audits_of, keep_audit
-from flops_fit.engine.checkpoint import forget
 from flops_fit.engine.executors import count_workers, execute
+from flops_fit.engine.in_flight import folder_of, forget
 from flops_fit.engine.job import check_launch, this_job
-from flops_fit.engine.keeper import folder_of
 from flops_fit.engine.lock import sole_owner
 from flops_fit.engine.progress import Progress, Tally, predicted_cost, shares_of
 from flops_fit.errors import TrainingError
