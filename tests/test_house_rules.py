@@ -23,10 +23,15 @@ NEEDS_TORCH = {
     "flops_fit.builtin.free_ops",
     "flops_fit.builtin.tracing",
     "flops_fit.engine.batches",
+    "flops_fit.engine.checkpoint",
+    "flops_fit.engine.keeper",
     "flops_fit.engine.loop",
     "flops_fit.engine.parallel",
     "flops_fit.engine.reproducible",
     "flops_fit.engine.selftest",
+    "flops_fit.engine.state",
+    "flops_fit.engine.stopwatch",
+    "flops_fit.engine.trunk",
     "flops_fit.engine.witness",
 }
 """Imported when the first model is traced or the first run starts."""
