@@ -43,6 +43,14 @@ def test_a_curve_has_few_points_in_order_and_ends_with_the_run(run, n_steps, coo
     assert held_out[n_steps] == 1.0
 
 
+@settings(deadline=None)
+@given(n_steps=st.integers(1000, 10**6), cooldown=st.floats(0.1, 1))
+def test_no_point_of_a_long_run_averages_over_a_handful_of_steps(run, n_steps, cooldown):
+    steps = list(train_slots(replace(run, n_steps=n_steps, cooldown_steps=round(cooldown * n_steps))))
+    late = [after - before for before, after in pairwise(steps) if before > 0.5 * n_steps]
+    assert min(late) > 0.01 * n_steps
+
+
 def test_points_are_the_mean_losses_of_the_steps_between_them(make_spec, run):
     spec = make_spec()
     curve = train_run(run, spec).curve
@@ -62,12 +70,12 @@ def test_held_out_points_are_the_losses_that_an_evaluation_there_gives(make_spec
     spec = make_spec()
     record = train_run(run, spec)
     held_out = of_kind(record.curve, "held_out")
-    assert {64, 256, run.n_steps} <= set(held_out)
+    assert {256, run.n_steps} <= set(held_out)
     assert held_out[run.n_steps] == record.loss
     with reproducible(run.seed):
         trainee = set_up(run, spec)
-        take_steps(trainee, 64)
-        assert held_out[64] == evaluate(trainee, spec)
+        take_steps(trainee, 256)
+        assert held_out[256] == evaluate(trainee, spec)
 
 
 def test_looking_at_the_held_out_set_on_the_way_changes_no_step(make_spec, parts, run, monkeypatch):
@@ -94,5 +102,5 @@ def test_noting_losses_waits_for_no_evaluation_set(make_spec, run):
     spec = make_spec()
     with reproducible(run.seed):
         trainee = set_up(run, spec)
-        advance(trainee, 63)
+        advance(trainee, 255)
     assert not torch.isfinite(trainee.notes[list(held_out_slots(run).values())]).any()

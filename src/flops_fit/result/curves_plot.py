@@ -46,7 +46,7 @@ def save_curves_plot(directory: str | Path, to: str | Path) -> Path:
 def draw_curves(records: Sequence[RunRecord], curves: Mapping[str, Curve]) -> Figure:
     """Draw losses over the FLOPs spent, shaded by size; runs of one trunk fork from one line."""
     figure = Figure(figsize=(12, 5.5), layout="constrained", dpi=120)
-    train, held_out = figure.subplots(1, 2, sharex=True, sharey=True)
+    train, held_out = figure.subplots(1, 2)
     sizes = np.array([record.n_params for record in records])
     shades = ScalarMappable(LogNorm(sizes.min() / 1.05, sizes.max() * 1.05), colormaps["viridis_r"])
     for record, curve in _forked(records, curves):
@@ -61,12 +61,12 @@ def draw_curves(records: Sequence[RunRecord], curves: Mapping[str, Curve]) -> Fi
         s=16,
         zorder=3,
     )
-    train.set(xscale="log", yscale="log", xlabel="C spent, FLOPs", ylabel="L, nats per unit")
-    train.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    train.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
-    train.yaxis.set_minor_locator(NullLocator())
+    for panel in (train, held_out):
+        panel.set(xscale="log", yscale="log", xlabel="C spent, FLOPs", ylabel="L, nats per unit")
+        panel.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        panel.yaxis.set_minor_locator(NullLocator())
     train.set_title("Training loss, mean since the point before", fontsize="medium")
-    held_out.set(xlabel="C spent, FLOPs")
     held_out.set_title("Held-out loss; dots: the ends of runs", fontsize="medium")
     figure.colorbar(shades, ax=held_out, label="N, parameters")
     figure.suptitle(f"How the losses of {len(records)} runs fell")
