@@ -20,11 +20,15 @@ from flops_fit.engine.stopwatch import Timing
 from flops_fit.engine.sweep import trunks_left
 from flops_fit.errors import TrainingError
 
-SECONDS = {"set_up_s": 1.0, "save_s": 0.5, "load_s": 0.25, "evaluation_s": 2.0}
+SECONDS = {"cpu_share": 1.0, "set_up_s": 1.0, "save_s": 0.5, "load_s": 0.25, "evaluation_s": 2.0}
 
 
 def timing(run, step_s):
     return Timing(run_id=run.run_id, steps_s=(step_s,) * 5, peak_bytes=0, watts=None, **SECONDS)
+
+
+def on_a_busy_machine(found):
+    return replace(found, timings=tuple(replace(timing, cpu_share=0.5) for timing in found.timings))
 
 
 def rehearsal_of(trunks, workers=2, start_up_s=10.0, slower=1.0, **options):
@@ -82,6 +86,21 @@ def test_the_interval_holds_the_estimate_and_widens_with_a_restless_machine(trun
     assert calm.wall_s in calm.interval
     assert 0.15 < (calm.interval.high - calm.interval.low) / calm.wall_s < 0.25
     assert restless.interval.high - restless.interval.low > 2 * (calm.interval.high - calm.interval.low)
+
+
+def test_a_busy_machine_is_told_and_may_be_twice_as_fast_when_it_is_not(spec, plan_of, monkeypatch):
+    plan = plan_of(spec)
+    quiet = rehearsal_of(trunks := trunks_left(plan, (), ()))
+    half = replace(quiet, cpu_share=0.5)
+    assert half.interval.low == pytest.approx(quiet.interval.low / 2)
+    assert half.interval.high == quiet.interval.high
+    measure = cost.calibrate
+    monkeypatch.setattr(
+        cost, "calibrate", lambda *args, **options: tuple(map(on_a_busy_machine, measure(*args, **options)))
+    )
+    found = estimate_sweep(plan, spec, trunks)
+    assert found.cpu_share == 0.5
+    assert "a process had 50% of a core" in describe_estimate(found)
 
 
 def test_an_estimate_trains_nothing_and_counts_everything_that_is_left(spec, plan_of, tmp_path):

@@ -72,6 +72,8 @@ class Estimate:
     memory: MemoryNeed | None
     """None where nothing is left to train."""
     calibration_s: float
+    cpu_share: float
+    """Of a core, that a process had under calibration: less than 1 where other programs ran."""
     not_counted: tuple[str, ...]
     sizes: tuple[SizeCost, ...]
 
@@ -155,6 +157,7 @@ def estimate_sweep(
         price=None if price_per_hour is None else wall_s.times(price_per_hour / 3600),
         memory=memory,
         calibration_s=time.perf_counter() - started,
+        cpu_share=rehearsal.cpu_share,
         not_counted=not_counted,
         sizes=_by_size(rehearsal),
     )

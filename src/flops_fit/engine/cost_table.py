@@ -5,6 +5,9 @@ from collections.abc import Callable
 from flops_fit.engine.cost import Estimate, Expected
 from flops_fit.engine.memory import MemoryNeed, in_words
 
+BUSY = 0.9
+"""Share of a core below which an estimate says that something else had the rest."""
+
 
 def describe_estimate(estimate: Estimate) -> str:
     """Return what each size costs, and the totals with their intervals."""
@@ -35,7 +38,15 @@ def _totals(estimate: Estimate) -> list[str]:
         f"price: {_told(estimate.price, _number) if estimate.price else 'give --price-per-hour'}",
         f"memory: {_memory(estimate.memory)}" if estimate.memory else "memory: none",
         f"(calibrated in {_duration(estimate.calibration_s)}; intervals: 95%)",
+        *_busy(estimate),
     ]
+
+
+def _busy(estimate: Estimate) -> list[str]:
+    if estimate.cpu_share > BUSY:
+        return []
+    share = f"a process had {estimate.cpu_share:.0%} of a core"
+    return [f"WARNING: other programs run here: {share}. Estimate again when they have ended."]
 
 
 def _told(expected: Expected, written: Callable[[float], str]) -> str:

@@ -44,6 +44,8 @@ class Rehearsal:
     start_ups_s: Sequence[float]
     drift: float
     """Standard deviation of what slows or hastens all runs together, as a fraction."""
+    cpu_share: float
+    """Of a core, that a process had while it was timed."""
     checkpoint_s: float
     """Seconds between two savings of a trunk in flight."""
     saved: Mapping[str, int]
@@ -67,6 +69,7 @@ class Rehearsal:
             paces={kind: Pace.of(kind, kinds, passes) for kind in set(kinds.values())},
             start_ups_s=[found.start_up_s for found in passes],
             drift=math.hypot(DRIFT, _spread(passes)) if passes else DRIFT,
+            cpu_share=median([t.cpu_share for found in passes for t in found.timings] or [1.0]),
             checkpoint_s=checkpoint_s,
             saved=saved,
         )
@@ -79,11 +82,15 @@ class Rehearsal:
 
     @property
     def interval(self) -> Interval:
-        """The middle 95% of `wall_s` over what steps, starts and the machine's pace may turn out to be."""
+        """The middle 95% of `wall_s` over what steps, starts and the machine's pace may turn out to be.
+
+        Where other programs took part of the cores, the low end is that without them.
+        """
         dice = random.Random(0)  # noqa: S311 - no secret
         seconds = [(kind_of(trunk[0]), self.seconds(trunk)) for trunk in self.trunks]
         walls = sorted(self._drawn(seconds, dice) for _ in range(DRAWS if seconds else 0)) or [0.0]
-        return Interval(walls[round(0.025 * (len(walls) - 1))], walls[round(0.975 * (len(walls) - 1))])
+        low, high = walls[round(0.025 * (len(walls) - 1))], walls[round(0.975 * (len(walls) - 1))]
+        return Interval(low * self.cpu_share, high)
 
     def seconds(self, trunk: Trunk) -> float:
         """Return the seconds that a trunk takes one process."""

@@ -37,6 +37,8 @@ class Timing:
     """From nothing to the second step, less one step."""
     steps_s: tuple[float, ...]
     """Of one step: the mean of each block."""
+    cpu_share: float
+    """Of a core, while it took these steps; less than 1 where other programs wanted it too."""
     save_s: float
     """Of the state of a trunk, to the disk of the sweep."""
     load_s: float
@@ -69,7 +71,9 @@ def time_run(run: PlannedRun, spec: SweepSpec) -> Timing:
 def _timed(run: PlannedRun, spec: SweepSpec) -> Timing:
     ready_s, trainee = _set_up(run, spec)
     steps = _steps_per_block(trainee, _seconds(trainee, WARM_UP - 1) / (WARM_UP - 1))
+    started, cpu = time.perf_counter(), time.process_time()
     blocks = tuple(_seconds(trainee, steps) / steps for _ in range(BLOCKS))
+    cpu_share = (time.process_time() - cpu) / (time.perf_counter() - started)
     watts = _watts(trainee.device)  # while it is still busy, or was a moment ago
     save_s, load_s = _saved_and_loaded(trainee, spec)
     started = time.perf_counter()
@@ -78,6 +82,7 @@ def _timed(run: PlannedRun, spec: SweepSpec) -> Timing:
         run_id=run.run_id,
         set_up_s=max(0.0, ready_s - median(blocks)),
         steps_s=blocks,
+        cpu_share=min(1.0, cpu_share) if trainee.device.type == "cpu" else 1.0,
         save_s=save_s,
         load_s=load_s,
         evaluation_s=time.perf_counter() - started,
