@@ -136,7 +136,11 @@ def test_runs_under_a_cosine_share_nothing(make_spec, make_probe):
 
 def test_executed_flops_of_a_known_trunk(make_spec, make_probe):
     """Budgets C and 2C, a cooldown of 20%: 1 + 2 - 0.8 = 2.2 C instead of 3 C."""
-    spec = make_spec(budgets=(1e15, 2e15), design={"units_per_param": 1e15 / 6 / 1e12, "window": 1.5})
+    spec = make_spec(
+        budgets=(1e15, 2e15),
+        design={"units_per_param": 1e15 / 6 / 1e12, "window": 1.5},
+        training={"cooldown": 0.2},
+    )
     plan = plan_sweep(spec, make_probe(n_min=1e6, ratio=10))
     assert len(plan.runs) == 2
     assert plan.flops == pytest.approx(3e15, rel=1e-3)

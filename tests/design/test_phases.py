@@ -13,11 +13,11 @@ def test_known_phases():
 
 
 def test_a_short_run_still_warms_up_for_a_few_steps():
-    assert phases_of(50, 50, TrainingSpec(warmup=0.01)) == (MIN_WARMUP_STEPS, 10)
+    assert phases_of(50, 50, TrainingSpec(warmup=0.01, cooldown=0.2)) == (MIN_WARMUP_STEPS, 10)
 
 
 def test_no_warmup_means_none():
-    assert phases_of(100, 100, TrainingSpec(warmup=0)) == (0, 20)
+    assert phases_of(100, 100, TrainingSpec(warmup=0, cooldown=0.2)) == (0, 20)
 
 
 def test_a_cosine_warms_up_for_a_fraction_of_its_own_steps_and_falls_from_there():

@@ -27,7 +27,11 @@ def test_an_endless_source_has_no_epochs(make_spec, make_probe):
 
 def test_the_saving_and_the_price_of_the_audit_are_told(make_spec, make_probe):
     """Both budgets train the same size; the larger one is audited."""
-    spec = make_spec(budgets=(1e15, 2e15), design={"units_per_param": 1e15 / 6 / 1e12, "window": 1.5})
+    spec = make_spec(
+        budgets=(1e15, 2e15),
+        design={"units_per_param": 1e15 / 6 / 1e12, "window": 1.5},
+        training={"cooldown": 0.2},
+    )
     told = describe_plan(plan_sweep(spec, make_probe(n_min=1e6, ratio=10)))
     assert (
         "2.2e+15 FLOPs are executed in 1 trunks that share steps, 1.36x fewer; "

@@ -85,7 +85,7 @@ def test_a_run_is_what_a_plainly_written_loop_does(run, spec):
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=run.lr, betas=(0.9, 0.99), eps=1e-12, weight_decay=0.0, foreach=False
         )
-        warmup, cooldown = max(10, round(0.1 * run.n_steps)), round(0.2 * run.n_steps)
+        warmup, cooldown = max(10, round(0.1 * run.n_steps)), round(0.18 * run.n_steps)
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min((step + 1) / warmup, (run.n_steps - step) / cooldown, 1)
         )

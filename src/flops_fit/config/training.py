@@ -35,7 +35,7 @@ class TrainingSpec(BaseModel):
     """Whether the runs of one size share their steps up to each cooldown, or each starts from scratch."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Fraction of the steps spent on linear warm-up; of the shortest run of each size, for all its runs."""
-    cooldown: float = Field(default=0.2, ge=0, le=1, validate_default=True)
+    cooldown: float = Field(default=0.18, ge=0, le=1, validate_default=True)
     """Fraction of the steps spent on the cooldown to zero; a cosine has none."""
     cooldown_shape: Literal["linear", "1-sqrt"] = "linear"
     """How the rate falls during the cooldown."""
