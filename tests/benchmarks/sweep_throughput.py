@@ -1,15 +1,17 @@
 """A sweep by our workers against the same sweep one model at a time. Exits 1 where a target is missed.
 
 The same cells (the product's GPT at given widths, the same steps, one evaluation each) are trained twice: by
-`execute`, which is what `flops-fit run` trains with, its processes started anew; and by a plain loop in this
-process, one model after the other, with as many threads as torch takes by default. Both train every cell
+`execute`, which is what `flops-fit run` trains with; and by a plain loop in this process, one model after the
+other, with as many threads as torch takes by default. Neither side's start counts (importing torch, a first
+step): the clock of the workers begins when the first of them has trained a run of a few steps. The start of
+the workers is printed beside it. Both train every cell
 alone (training.mode: alone): shared steps would save work and are no matter of throughput. The sides take
 turns; the median of each counts. The peak memory of the workers is printed.
 
 On a CUDA device both sides train there in bf16, several processes on the device against one, for models of
 about 1e6, 1e7 and 1e8 parameters; no target applies, and the CPU part is left out.
 
-usage: python tests/benchmarks/sweep_throughput.py [--repeats 3] [--seconds 40] [--workers N]
+usage: python tests/benchmarks/sweep_throughput.py [--repeats 3] [--seconds 90] [--workers N]
 """
 
 import argparse
@@ -100,24 +102,38 @@ def step_seconds(run: PlannedRun, spec: SweepSpec) -> float:
     started = time.perf_counter()
     advance(trainee, 15)
     _ = trainee.diverged  # waits for the device
-    return (time.perf_counter() - started) / 15
+    return (time.perf_counter() - started) / 10
 
 
-def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> list[float]:
+@dataclass(frozen=True)
+class Side:
+    losses: list[float]
+    seconds: float
+    start_s: float = 0.0
+
+
+def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> Side:
     """The loop that anybody would write: nothing is set about threads."""
-    losses = []
+    losses, started = [], time.perf_counter()
     for run in cells:
         torch.manual_seed(run.seed)
         trainee = set_up(run, spec)
         advance(trainee, run.n_steps)
         losses.append(evaluate(trainee, spec))
-    return losses
+    return Side(losses, time.perf_counter() - started)
 
 
-def by_workers(cells: list[PlannedRun], spec: SweepSpec) -> list[float]:
-    records = list(execute([(run,) for run in cells], spec, workers=count_workers(spec)))
+def by_workers(cells: list[PlannedRun], spec: SweepSpec) -> Side:
+    workers, wished = count_workers(spec), time.perf_counter()
+    short = [replace(cells[0], run_id=f"start-{i}", n_steps=5, cooldown_steps=0) for i in range(workers)]
+    execution = execute([(run,) for run in [*short, *cells]], spec, workers=workers)
+    records = [next(execution)]
+    started = time.perf_counter()
+    records += execution
+    ended = time.perf_counter()
     assert all(record.status == "completed" for record in records), [r.reason for r in records]
-    return [record.loss for record in sorted(records, key=lambda r: int(r.run_id.split("-")[1]))]
+    losses = {record.run_id: record.loss for record in records}
+    return Side([losses[run.run_id] for run in cells], ended - started, started - wished)
 
 
 def measure(case: Case, args: argparse.Namespace) -> dict:
@@ -129,13 +145,13 @@ def measure(case: Case, args: argparse.Namespace) -> dict:
     sides = {"workers": lambda: by_workers(cells, spec), "one": lambda: one_at_a_time(cells, alone)}
     if on_gpu:
         sides["one"] = lambda: by_workers(cells, alone)
-    seconds, losses = {name: [] for name in sides}, {}
+    trained = {name: [] for name in sides}
     for i in range(args.repeats):
         for name in list(sides)[:: -1 if i % 2 else 1]:
-            started = time.perf_counter()
-            losses[name] = sides[name]()
-            seconds[name].append(time.perf_counter() - started)
-    apart = max(abs(a - b) for a, b in zip(losses["workers"], losses["one"], strict=True))
+            trained[name].append(sides[name]())
+    last = [of_side[-1].losses for of_side in trained.values()]
+    apart = max(abs(a - b) for a, b in zip(*last, strict=True))
+    seconds = {name: [side.seconds for side in of_side] for name, of_side in trained.items()}
     median = {name: statistics.median(times) for name, times in seconds.items()}
     return {
         "case": case.name,
@@ -143,6 +159,7 @@ def measure(case: Case, args: argparse.Namespace) -> dict:
         "steps": sum(run.n_steps for run in cells),
         "workers": count_workers(spec),
         "seconds": seconds,
+        "start_s": statistics.median(side.start_s for side in trained["workers"]),
         "ratio": median["one"] / median["workers"],
         "target": case.target,
         "losses_apart": apart,
@@ -152,7 +169,7 @@ def measure(case: Case, args: argparse.Namespace) -> dict:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of one side, roughly")
+    parser.add_argument("--seconds", type=float, default=90.0, help="of one side, roughly")
     parser.add_argument("--workers", type=int)
     args = parser.parse_args()
     on_gpu = process_state().device.type == "cuda"
@@ -161,7 +178,8 @@ def main() -> int:
         told = {name: " ".join(f"{s:.1f}" for s in of_side) for name, of_side in row["seconds"].items()}
         print(
             f"{row['case']:13s} {row['workers']} workers {told['workers']} s, one at a time {told['one']} s: "
-            f"{row['ratio']:.2f}x, target {row['target'] or 'none'}; losses {row['losses_apart']:.0e} apart"
+            f"{row['ratio']:.2f}x, target {row['target'] or 'none'}; losses {row['losses_apart']:.0e} apart; "
+            f"workers started in {row['start_s']:.1f} s"
         )
     scale = 1 if sys.platform == "darwin" else 1024
     peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
