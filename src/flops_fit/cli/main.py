@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _status_of(args, tell)
     except KeyboardInterrupt:
         if os.environ.get("RANK", "0") == "0":
-            print("flops-fit: interrupted; what is trained is kept, the same command goes on", file=sys.stderr)
+            print("flops-fit: interrupted; nothing is lost, the same command goes on", file=sys.stderr)
         return INTERRUPTED
 
 
