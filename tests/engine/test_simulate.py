@@ -5,12 +5,12 @@ import math
 import pytest
 
 from flops_fit.engine import run_sweep, simulate_sweep
-from flops_fit.engine.simulate import BESIROGLU
+from flops_fit.engine.simulate import BESIROGLU, _centred
 
 
 def test_without_noise_losses_are_the_surface(make_spec, plan_of, store):
     plan = plan_of(make_spec())
-    summary = simulate_sweep(plan, store, noise=0.0)
+    summary = simulate_sweep(plan, store, noise=0.0, form_theta=BESIROGLU)
     assert summary.trained == 10
     e, a, b, alpha, beta = BESIROGLU
     for record in store.read():
@@ -20,9 +20,19 @@ def test_without_noise_losses_are_the_surface(make_spec, plan_of, store):
         assert record.origin == "simulated"
 
 
+def test_by_default_the_middle_of_the_plan_is_compute_optimal(make_spec, plan_of, store):
+    """Where C = N·D is kept, the loss there rises towards either side."""
+    plan = plan_of(make_spec())
+    _, A, B, alpha, beta = _centred(plan)
+    n = math.prod(r.size.n_params for r in plan.runs) ** (1 / len(plan.runs))
+    d = math.prod(r.n_units for r in plan.runs) ** (1 / len(plan.runs))
+    by_size = [A * (n * times) ** -alpha + B * (d / times) ** -beta for times in (0.9, 1, 1.1)]
+    assert by_size[1] == min(by_size)
+
+
 def test_noise_has_the_stated_size(make_spec, plan_of, store):
     plan = plan_of(make_spec(seeds=tuple(range(10))))
-    simulate_sweep(plan, store, noise=0.01)
+    simulate_sweep(plan, store, noise=0.01, form_theta=BESIROGLU)
     e, a, b, alpha, beta = BESIROGLU
     errors = [r.loss - e - a / r.n_params**alpha - b / r.n_units**beta for r in store.read()]
     rms = math.sqrt(sum(error**2 for error in errors) / len(errors))

@@ -157,8 +157,8 @@ def _warmup(runs: Sequence[PlannedRun]) -> list[Finding]:
     if not long:
         return []
     problem = (
-        f"{_count(long)} warming up for more than {LONGEST_WARMUP:.0%} of their steps (up to "
-        f"{max(long):.0%}) at less than the rate asked for."
+        f"{_count(long)} warming up, at less than the rate asked for, for more than {LONGEST_WARMUP:.0%} of "
+        f"all steps (at most {max(long):.1%})."
     )
     action = "lower training.warmup or training.batch_size, or raise the budgets"
     return [_warning("long-warmup", problem, action, max(long), LONGEST_WARMUP)]

@@ -1,5 +1,6 @@
 """Draw the losses of a sweep from a known surface instead of training, to rehearse a pipeline in seconds."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +29,7 @@ def simulate_sweep(
     store: RunStore,
     *,
     form: SurfaceForm | None = None,
-    form_theta: Sequence[float] = BESIROGLU,
+    form_theta: Sequence[float] | None = None,
     noise: float = 0.005,
     seed: int = 0,
 ) -> SweepSummary:
@@ -40,14 +41,15 @@ def simulate_sweep(
         plan: Which runs to draw.
         store: Where rows go.
         form: The surface to draw from; by default the installed form called chinchilla.
-        form_theta: Its parameters, in the order of its `param_names`.
+        form_theta: Its parameters, in the order of its `param_names`; by default those of large language
+            models, in units of N and D in which the middle of the plan is compute-optimal.
         noise: Standard deviation of the normal error of a loss, nats per unit.
         seed: Of the errors; each run draws its own, whatever else is in the plan.
     """
     started = time.perf_counter()
     surface = form or _chinchilla()
-    theta = np.asarray(form_theta, dtype=np.float64)
-    simulated = [(run, _simulated_id(run, surface, form_theta, noise, seed)) for run in plan.runs]
+    theta = np.asarray(_centred(plan) if form_theta is None else form_theta, dtype=np.float64)
+    simulated = [(run, _simulated_id(run, surface, theta.tolist(), noise, seed)) for run in plan.runs]
     kept = {row.run_id for row in store.read([run_id for _, run_id in simulated])}
     records = [
         _draw(replace(run, run_id=run_id, trunk=""), surface.predict(theta, *_cell(run)).item(), noise)
@@ -59,6 +61,19 @@ def simulate_sweep(
         store.add(replace(record, plan_id=plan.plan_id))
     summary = summarise(plan, records, wall_s=time.perf_counter() - started)
     return replace(summary, run_ids=tuple(run_id for _, run_id in simulated))
+
+
+def _centred(plan: SweepPlan) -> tuple[float, ...]:
+    """Return BESIROGLU with N and D in such units that the plan's geometric mean lies in the valley.
+
+    At the optimum alpha·A/N^alpha = beta·B/D^beta; both are set to those of a run of 1e20 FLOPs.
+    """
+    E, A, B, alpha, beta = BESIROGLU
+    ratio, units = alpha * A / (beta * B), 1e20 / 6
+    best = (ratio * units**beta) ** (1 / (alpha + beta))
+    middle_n = math.exp(sum(math.log(run.size.n_params) for run in plan.runs) / len(plan.runs))
+    middle_d = math.exp(sum(math.log(run.n_units) for run in plan.runs) / len(plan.runs))
+    return E, A * (middle_n / best) ** alpha, B * (middle_d / (units / best)) ** beta, alpha, beta
 
 
 def _chinchilla() -> SurfaceForm:

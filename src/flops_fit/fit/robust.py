@@ -29,8 +29,8 @@ class Surface(Protocol):
 
 _PART = 250
 """Fits that are improved at the same time, so that their slopes stay in the cache."""
-_ROUNDING = 1e-9
-"""Residual below which there is nothing left to fit."""
+_ROUNDING = 1e-6
+"""Residual of ln loss below which there is nothing left to fit: tables round losses more than that."""
 
 
 class RobustLoss(NamedTuple):
