@@ -19,8 +19,6 @@ _LEAST_SCATTER = 0.1
 _FEWEST_BUDGETS = 3
 _AROUND = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 """Sizes to train around the best one, as multiples of it."""
-WIDE = np.array([0.06, 0.25, 1.0, 4.0, 16.0])
-"""The same where a narrower range has shown nothing."""
 _BEYOND = np.array([2.0, 4.0, 8.0])
 """Sizes to train beyond the outermost one, as multiples of it or as fractions."""
 _NAMED = 3
