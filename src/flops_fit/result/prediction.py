@@ -3,17 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from flops_fit.fit import Optimum, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.near_optimal import near_optimal_n, noise_of_a_run
 
-NEAR_OPTIMAL = 0.01
-"""Share of the loss that a size may cost and still be called near-optimal."""
 FAR = 1000.0
 """Times the largest budget trained beyond which an answer must be asked for explicitly."""
-_REACH = np.linspace(-5, 5, 2001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,9 @@ class Prediction:
     n_units_interval: Interval
     loss_interval: Interval
     near_optimal_n: Interval
-    """Every size whose loss is within 1% of the least, by the fitted curve; not an interval of confidence."""
+    """Sizes whose loss is within `noise` of the least, by the fitted curve; not an interval of confidence."""
+    noise: float
+    """Standard deviation of ln loss by which one run scatters around the law; 0.01 where it is not known."""
     extrapolation: float
     """flops over the largest budget trained."""
     doubts: tuple[Doubt, ...]
@@ -60,7 +58,8 @@ class Prediction:
         sizes, near = numbers.count_range(self.n_params_interval), numbers.count_range(self.near_optimal_n)
         lines = [
             f"At {numbers.compute(self.flops)} FLOPs (95% intervals):",
-            f"  N  {numbers.count(self.n_params)} parameters, {sizes}; within 1% of the least loss: {near}",
+            f"  N  {numbers.count(self.n_params)} parameters, {sizes}",
+            f"     as good: {near}, whose loss is within {self.noise:.2%} of the least, the scatter of runs",
             f"  D  {numbers.count(self.n_units)} {self.unit}s, {numbers.count_range(self.n_units_interval)}",
             f"  L  {numbers.loss(self.loss)}, {numbers.loss_range(self.loss_interval)}",
             *(f"  note: {caveat}" for caveat in self.caveats),
@@ -89,6 +88,7 @@ def predict(law: ScalingLaw, flops: float) -> Prediction:
         flops / law.points.flops_per_unit(sizes.low),
     )
     doubts = _doubts(law, flops, optimum)
+    noise = noise_of_a_run(law.headline, flops=flops, loss=optimum.loss.value)
     return Prediction(
         flops=flops,
         n_params=n_params,
@@ -97,7 +97,8 @@ def predict(law: ScalingLaw, flops: float) -> Prediction:
         n_params_interval=sizes,
         n_units_interval=Interval(*units_of_ends, sizes.level),
         loss_interval=optimum.loss.interval,
-        near_optimal_n=_near_optimal(law, flops, n_params),
+        near_optimal_n=near_optimal_n(law, flops, n_params, noise=noise),
+        noise=noise,
         extrapolation=flops / law.flops_range[1],
         doubts=doubts,
         caveats=(*map(str, doubts), *general_caveats(law)),
@@ -122,13 +123,6 @@ def predict_loss(law: ScalingLaw, n_params: float, n_units: float) -> LossPredic
 def general_caveats(law: ScalingLaw) -> tuple[str, ...]:
     """Return what is doubtful about every answer of a law."""
     return tuple(f.message for f in law.findings if f.severity != "info")
-
-
-def _near_optimal(law: ScalingLaw, flops: float, n_params: float) -> Interval:
-    sizes = n_params * np.exp(_REACH)
-    curve = law.headline.isoflop_curve(sizes, flops)
-    near = sizes[curve <= (1 + NEAR_OPTIMAL) * curve.min()]
-    return Interval(float(near.min()), float(near.max()), 1.0)
 
 
 def _doubts(law: ScalingLaw, flops: float, optimum: Optimum) -> tuple[Doubt, ...]:
