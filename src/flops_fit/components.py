@@ -142,6 +142,17 @@ class LossFunction(Component):
     def __call__(self, outputs: Any, batch: Batch) -> torch.Tensor:
         """Return the mean loss over the units of the batch: a scalar in nats per unit."""
 
+    def evaluate(self, outputs: Any, batch: Batch) -> torch.Tensor:
+        """Return the loss that is reported, where training minimises another, e.g. with smoothed labels."""
+        return self(outputs, batch)
+
+    def metrics(self, outputs: Any, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Return further means over the units of the batch, e.g. `accuracy`: recorded, never fitted.
+
+        Scalars, the same names for every batch.
+        """
+        return {}
+
     def uniform_loss(self, data: DataSpec) -> float | None:
         """Loss of a model that knows nothing, in nats per unit; None where there is no such number."""
         return None

@@ -119,7 +119,7 @@ def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> Side:
         torch.manual_seed(run.seed)
         trainee = set_up(run, spec)
         advance(trainee, run.n_steps)
-        losses.append(evaluate(trainee, spec))
+        losses.append(evaluate(trainee, spec).loss)
     return Side(losses, time.perf_counter() - started)
 
 

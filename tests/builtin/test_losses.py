@@ -46,6 +46,22 @@ def test_bf16_logits_are_compared_in_float32():
     assert loss.item() == pytest.approx(math.log(256), abs=1e-6)
 
 
+def test_smoothed_labels_are_trained_on_and_not_reported():
+    """Known answer: softmax of (ln 3, 0) is (3/4, 1/4); a fifth of the label is spread over both classes."""
+    smooth, batch = CrossEntropy(label_smoothing=0.2), {"labels": torch.tensor([0, -100])}
+    logits = torch.tensor([[math.log(3), 0.0]] * 2)
+    assert smooth(logits, batch).item() == pytest.approx(0.9 * math.log(4 / 3) + 0.1 * math.log(4))
+    assert smooth.evaluate(logits, batch).equal(LOSS(logits, batch))
+    of_nothing = smooth(torch.zeros(1, 5), {"labels": torch.tensor([3])}).item()
+    assert smooth.uniform_loss(data(5)) == pytest.approx(of_nothing)
+
+
+def test_accuracy_is_the_share_of_counted_labels_with_the_largest_logit():
+    logits = torch.tensor([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0], [2.0, 1.0]])
+    accuracy = LOSS.metrics(logits, {"labels": torch.tensor([0, 1, 1, -100])})["accuracy"]
+    assert accuracy.item() == pytest.approx(2 / 3)
+
+
 def test_data_without_classes_has_no_loss_to_start_from():
     assert LOSS.uniform_loss(data(None)) is None
 

@@ -413,6 +413,11 @@ class PerRow(CrossEntropy):
         return super().__call__(outputs, batch).expand(3)
 
 
+class PerRowReported(CrossEntropy):
+    def metrics(self, outputs, batch):
+        return {"hits": outputs.argmax(-1) == batch["labels"]}
+
+
 class Detached(CrossEntropy):
     def __call__(self, outputs, batch):
         return super().__call__(outputs, batch).detach()
@@ -427,6 +432,7 @@ LOSSES = {
     InBits: "initial-loss-off",
     Summed: "initial-loss-off",
     PerRow: "loss-not-scalar",
+    PerRowReported: "loss-not-scalar",
     Detached: "loss-without-gradient",
     NotANumber: "loss-not-finite",
 }

@@ -75,7 +75,7 @@ def test_held_out_points_are_the_losses_that_an_evaluation_there_gives(make_spec
     with reproducible(run.seed):
         trainee = set_up(run, spec)
         take_steps(trainee, 256)
-        assert held_out[256] == evaluate(trainee, spec)
+        assert held_out[256] == evaluate(trainee, spec).loss
 
 
 def test_looking_at_the_held_out_set_on_the_way_changes_no_step(make_spec, parts, run, monkeypatch):

@@ -107,7 +107,7 @@ def test_evaluation_weighs_units_not_batches(run, spec):
     """300 rows in batches of 128 leave a last one of 44."""
     trainee = set_up(run, spec)
     whole = spec.model_copy(update={"training": spec.training.model_copy(update={"eval_batch_size": 300})})
-    assert evaluate(trainee, spec) == pytest.approx(evaluate(trainee, whole), rel=1e-6)
+    assert evaluate(trainee, spec).loss == pytest.approx(evaluate(trainee, whole).loss, rel=1e-6)
 
 
 def test_labels_of_minus_100_do_not_weigh_in_the_evaluation(run, make_spec, parts):
@@ -115,7 +115,22 @@ def test_labels_of_minus_100_do_not_weigh_in_the_evaluation(run, make_spec, part
     trainee = set_up(run, spec)
     counted = [batch["labels"] != -100 for batch in spec.data.eval_batches(2)]
     assert [int(mask.sum()) for mask in counted] == [3, 0, 1]
-    assert evaluate(trainee, spec) == pytest.approx((3 * 1.0 + 1 * 9.0) / 4)
+    assert evaluate(trainee, spec).loss == pytest.approx((3 * 1.0 + 1 * 9.0) / 4)
+
+
+def test_metrics_are_means_over_the_counted_units_and_stand_in_the_record(run, make_spec, parts):
+    spec = make_spec(data=parts.Labelled(), loss=parts.ReportedLoss())
+    assert evaluate(set_up(run, spec), spec).metrics == {"label": pytest.approx((3 * 1.0 + 1 * 3.0) / 4)}
+    record = train_run(run, make_spec(loss=parts.ReportedLoss()))
+    assert list(record.metrics) == ["label"]
+
+
+def test_what_is_reported_may_differ_from_what_is_trained(run, make_spec, parts):
+    """Training minimises ten times the loss, which changes no step of AdamW at eps 0."""
+    plain, scaled = (train_run(run, make_spec(loss=loss)) for loss in (parts.Squared(), parts.ReportedLoss()))
+    assert scaled.loss == pytest.approx(plain.loss, rel=1e-3)
+    trained = {record.loss: record.curve[-2].loss for record in (plain, scaled)}
+    assert trained[scaled.loss] == pytest.approx(10 * trained[plain.loss], rel=1e-2)
 
 
 def test_a_non_finite_loss_ends_the_run_early_as_diverged(run, make_spec, parts):

@@ -150,7 +150,7 @@ def test_accelerates_wrappers_change_no_bit_of_a_run_alone(name):
         with reproducible(run.seed):
             trainee = set_up(run, spec, Team.of_this_job(wrapped=wrapped))
             take_steps(trainee, 30)
-            found.append([trainee.loss_sum.item(), evaluate(trainee, spec)])
+            found.append([trainee.loss_sum.item(), evaluate(trainee, spec).loss])
         assert (trainee.team.accelerator is not None) == wrapped
     assert found[0] == found[1]
 

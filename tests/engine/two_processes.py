@@ -25,7 +25,7 @@ from flops_fit.design import SweepPlan, plan_sweep
 from flops_fit.design.grid import PlannedRun
 from flops_fit.engine import SharedStore, interrupt, job, one_voice, run_sweep, this_job
 from flops_fit.engine.executors import count_workers
-from flops_fit.engine.loop import evaluate, set_up, take_steps
+from flops_fit.engine.loop import Trainee, evaluate, set_up, take_steps
 from flops_fit.engine.parallel import Team
 from flops_fit.engine.reproducible import reproducible
 from flops_fit.engine.trunk import train_run, train_trunk
@@ -71,6 +71,11 @@ class MeanOverLabels(LossFunction):
     def __call__(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         counted = batch["labels"] != -100
         return (outputs - batch["labels"])[counted].square().mean()
+
+    def metrics(self, outputs: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """One batch of 64 rows is all that is evaluated, so process 1 evaluates nothing of its own."""
+        counted = batch["labels"] != -100
+        return {"error": (outputs - batch["labels"])[counted].abs().mean()}
 
 
 class Rows(torch.utils.data.Dataset):
@@ -174,12 +179,18 @@ def losses(spec: SweepSpec) -> list[float]:
     run = a_run(spec)
     with reproducible(run.seed):
         trainee = set_up(run, spec)
-        found = [evaluate(trainee, spec)]
+        found = held_out(trainee)
         trainee.module.train()
         for _ in range(N_STEPS // 20):
             take_steps(trainee, 20)
             found.append(trainee.team.total(trainee.loss_sum).item() / trainee.team.n)
-        return [*found, evaluate(trainee, spec)]
+        return [*found, *held_out(trainee)]
+
+
+def held_out(trainee: Trainee) -> list[float]:
+    """Return the loss and the metrics."""
+    found = evaluate(trainee, trainee.spec)
+    return [found.loss, *found.metrics.values()]
 
 
 def everything(folder: Path) -> dict[str, object]:

@@ -60,6 +60,7 @@ def test_a_file_of_an_earlier_release_has_no_curves_until_it_is_written_to(path)
         store.add(replace(RUN, curve=()))
     with sqlite3.connect(path) as old:
         old.execute("DROP TABLE curves")
+        old.execute("ALTER TABLE runs DROP COLUMN metrics")
         old.execute("PRAGMA user_version = 3")
     old.close()
     with RunStore(path, read_only=True) as store:

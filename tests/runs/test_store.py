@@ -61,6 +61,7 @@ records = st.builds(
     loss=st.none() | finite,
     status=st.sampled_from(["completed", "diverged", "failed"]),
     origin=st.sampled_from(["trained", "simulated", "imported"]),
+    metrics=st.dictionaries(st.text(max_size=10), finite, max_size=3),
 )
 
 
@@ -235,7 +236,7 @@ def test_a_file_of_the_first_release_is_read_as_it_is(old_file):
     with RunStore(old_file, read_only=True) as store:
         (row,) = store.read()
         assert store.audits() == ()
-    assert (row.loss, row.trunk, row.flops_executed) == (2.25, "", None)
+    assert (row.loss, row.trunk, row.flops_executed, row.metrics) == (2.25, "", None, {})
     assert old_file.read_bytes() == content
 
 
@@ -243,9 +244,10 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_written(old_file)
     audit = Audit(run_id="a1", loss=2.25, status="completed", flops=1e9, wall_s=3.5)
     for _ in range(2):  # the second time nothing is left to do
         with RunStore(old_file) as store:
-            store.add(replace(DONE, run_id="a2", trunk="t", flops_executed=1.0))
+            store.add(replace(DONE, run_id="a2", trunk="t", flops_executed=1.0, metrics={"accuracy": 0.5}))
             store.add_audit(audit)
             assert [(row.run_id, row.trunk) for row in store.read()] == [("a1", ""), ("a2", "t")]
+            assert [row.metrics for row in store.read()] == [{}, {"accuracy": 0.5}]
             assert store.audits() == (audit,)
 
 

@@ -40,6 +40,7 @@ def records(draw):
         trunk=draw(words),
         flops_executed=draw(numbers),
         plan_id=draw(words),
+        metrics=draw(st.dictionaries(words, st.floats(-1e9, 1e9), max_size=3)),
     )
 
 
@@ -166,6 +167,12 @@ def test_a_diverged_run_needs_no_loss_but_a_completed_one_does(table):
     assert read_table(table("N,D,loss,status", "1e6,2e7,,diverged"))[0].loss is None
     with pytest.raises(TableError, match="line 2: nothing"):
         read_table(table("N,D,loss,status", "1e6,2e7,,completed"))
+
+
+def test_metrics_that_are_no_numbers_are_named(table):
+    path = table("N,D,loss,metrics", '1e6,2e7,3.0,"{""accuracy"": ""good""}"')
+    with pytest.raises(TableError, match=r'metrics.* JSON objects of numbers, e\.g\. {"accuracy": 0\.5}'):
+        read_table(path)
 
 
 def test_files_that_are_no_tables_are_refused(tmp_path, table):

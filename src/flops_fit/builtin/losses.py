@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from flops_fit.components import Batch, DataSpec, LossFunction
 from flops_fit.errors import PluginError
@@ -17,8 +20,14 @@ class CrossEntropy(LossFunction):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
 
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each label that training spreads over all classes; the reported loss is without it.
+
+    Source: Szegedy et al. 2015, arXiv:1512.00567, section 7.
+    """
+
     def __call__(self, outputs: object, batch: Batch) -> torch.Tensor:
-        """Return the mean loss in nats per unit.
+        """Return the mean loss that training minimises, in nats per unit.
 
         Args:
             outputs: Logits, shape (..., n_classes); or a mapping or object that holds them as `logits`.
@@ -31,7 +40,19 @@ class CrossEntropy(LossFunction):
 
         logits, labels = _logits(outputs), _labels(batch)
         # In float32 whatever the autocast type: bf16 would round the loss to 2 to 3 digits.
-        return cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1))
+        logits = logits.reshape(-1, logits.shape[-1]).float()
+        return cross_entropy(logits, labels.reshape(-1), label_smoothing=self.label_smoothing)
+
+    def evaluate(self, outputs: object, batch: Batch) -> torch.Tensor:
+        """Return the mean loss without label smoothing, in nats per unit."""
+        plain = self.model_copy(update={"label_smoothing": 0.0}) if self.label_smoothing else self
+        return plain(outputs, batch)
+
+    def metrics(self, outputs: object, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Return `accuracy`, the share of labels that have the largest logit."""
+        labels = _labels(batch)
+        hits = (_logits(outputs).argmax(-1) == labels).sum()
+        return {"accuracy": hits / (labels != -100).sum()}
 
     def uniform_loss(self, data: DataSpec) -> float | None:
         """Return ln(n_classes)."""

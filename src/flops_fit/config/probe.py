@@ -73,6 +73,7 @@ ROUNDS: tuple[Mapping[Check, str], ...] = (
         probe_model.check_step: "loss",
     },
     {
+        probe_model.check_reported: "loss",
         probe_model.check_initial_loss: "loss",
         probe_model.check_gradients: "model",
         probe_model.check_batch_is_kept: "model",

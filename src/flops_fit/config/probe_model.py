@@ -64,6 +64,20 @@ def check_step(subject: Subject) -> None:
         )
 
 
+def check_reported(subject: Subject) -> None:
+    """Ask for what is reported after training: a loss and metrics, which must be scalars."""
+    import torch
+
+    reported = subject.reported(subject.outputs(subject.smallest().eval(), subject.batch), subject.batch)
+    for name, value in reported.items():
+        if not isinstance(value, torch.Tensor) or value.dim():
+            raise PluginError(
+                f"Loss {subject.spec.loss.label}: {name} is {_described(value)}, not a scalar tensor.",
+                fix="return means over the units of the batch",
+                code="loss-not-scalar",
+            )
+
+
 def check_initial_loss(subject: Subject) -> None:
     """Compare the loss at initialisation with that of a model that knows nothing."""
     expected = subject.spec.loss.uniform_loss(subject.data)

@@ -110,6 +110,15 @@ class Subject:
         with calling(self.spec.loss, f"__call__ on outputs of {self.model} and data {self.source}"):
             return self.spec.loss(outputs, batch)
 
+    def reported(self, outputs: object, batch: Batch) -> dict[str, torch.Tensor]:
+        """Run what is reported of held-out batches: the loss and the metrics, by the calls that give them."""
+        loss = self.spec.loss
+        with calling(loss, f"evaluate on outputs of {self.model} and data {self.source}"):
+            found = {"evaluate(outputs, batch)": loss.evaluate(outputs, batch)}
+        with calling(loss, f"metrics on outputs of {self.model} and data {self.source}"):
+            metrics = loss.metrics(outputs, batch)
+            return found | {f"metrics(outputs, batch)[{name!r}]": value for name, value in metrics.items()}
+
     def differentiate(self, loss: torch.Tensor) -> None:
         """Run backward."""
         with calling(self.spec.model, f"backward of {self.sizes[0].name} on data {self.source}"):

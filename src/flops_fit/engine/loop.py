@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -163,15 +163,28 @@ def take_steps(trainee: Trainee, n_steps: int, due: Callable[[], bool] = _never)
             break
 
 
-def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
-    """Return the mean loss over the held-out set, nats per unit, every unit weighing the same."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Means over the held-out set, every unit weighing the same."""
+
+    loss: float
+    """Nats per unit."""
+    metrics: Mapping[str, float]
+
+
+def evaluate(trainee: Trainee, spec: SweepSpec) -> Evaluation:
+    """Return the loss over the held-out set, and what else the loss function measures there."""
     trainee.module.eval()
-    losses, weights = [], []
+    names: tuple[str, ...] = ()
+    rows, weights = [], []
     with torch.no_grad(), trainee.precision:
         for i, batch in enumerate(spec.data.eval_batches(spec.training.eval_batch_size)):
             weights.append(counted_units(batch, trainee.units_per_sample))
-            owned = trainee.team.owns(i)
-            losses.append(_loss(trainee, batch) if owned else torch.zeros((), device=trainee.device))
+            if trainee.team.owns(i) or i == 0:  # from the first batch every process learns the names
+                loss, metrics = _measure(trainee, batch)
+                names = names or tuple(metrics)
+                row = torch.stack([loss, *(metrics[name] for name in names)]).to(trainee.notes)
+            rows.append(row if trainee.team.owns(i) else torch.zeros_like(row))
     if not sum(weights):
         raise DataError(
             f"No unit of the held-out set of data {spec.data.label!r} counts towards the loss.",
@@ -179,16 +192,19 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> float:
             code="empty-held-out-set",
         )
     # A batch without counted units has no mean loss, so it must not enter the sum even with weight 0.
-    values = trainee.team.total(torch.stack(losses)).tolist()
-    return math.fsum(value * weight for value, weight in zip(values, weights, strict=True) if weight) / sum(
-        weights
-    )
+    values = trainee.team.total(torch.stack(rows)).tolist()
+    counted = [(row, weight) for row, weight in zip(values, weights, strict=True) if weight]
+    means = [
+        math.fsum(row[column] * weight for row, weight in counted) / sum(weights)
+        for column in range(1 + len(names))
+    ]
+    return Evaluation(loss=means[0], metrics=dict(zip(names, means[1:], strict=True)))
 
 
 def _evaluate_on_the_way(trainee: Trainee) -> float:
     """Return the held-out loss; the run goes on as if nobody had asked."""
     generators = Generators.now()
-    loss = evaluate(trainee, trainee.spec)
+    loss = evaluate(trainee, trainee.spec).loss
     generators.put_back()
     trainee.module.train()
     return loss
@@ -214,9 +230,10 @@ def _autocast(precision: Precision, device: torch.device) -> AbstractContextMana
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def _loss(trainee: Trainee, batch: Batch) -> torch.Tensor:
-    moved = on_device(batch, trainee.device)
-    return trainee.spec.loss(trainee.module(moved), moved)
+def _measure(trainee: Trainee, batch: Batch) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+    moved, loss_function = on_device(batch, trainee.device), trainee.spec.loss
+    outputs = trainee.module(moved)
+    return loss_function.evaluate(outputs, moved), loss_function.metrics(outputs, moved)
 
 
 def _next_batch(trainee: Trainee) -> tuple[Batch, float]:

@@ -1,5 +1,8 @@
 """The row that a planned run leaves behind, however it ended."""
 
+import math
+from collections.abc import Mapping
+
 from flops_fit.design.grid import PlannedRun
 from flops_fit.runs.record import Origin, RunRecord, Status
 
@@ -11,6 +14,7 @@ def row_of(
     n_steps: int,
     n_units_executed: int | None = None,
     loss: float | None = None,
+    metrics: Mapping[str, float] | None = None,
     status: Status = "completed",
     reason: str = "",
     wall_s: float | None = None,
@@ -41,6 +45,7 @@ def row_of(
         lr=run.lr,
         precision=run.precision,
         trunk=run.trunk,
+        metrics={name: value for name, value in (metrics or {}).items() if math.isfinite(value)},
         flops_executed=None if n_units_executed is None else run.flops_per_unit * n_units_executed,
     )
 

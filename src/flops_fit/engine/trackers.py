@@ -90,7 +90,7 @@ class Tracking:
         try:
             for step, losses in sorted(_by_step(record).items()):
                 accelerator.log(losses, step=step)
-            outcomes = _known(record, (*FACTS, *OUTCOMES))
+            outcomes = _known(record, (*FACTS, *OUTCOMES)) | dict(record.metrics)
             numbers = {key: value for key, value in outcomes.items() if not isinstance(value, str)}
             accelerator.log(numbers, step=record.n_steps)
         finally:

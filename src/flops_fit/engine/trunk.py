@@ -11,7 +11,7 @@ from flops_fit.design.coverage import ON_TARGET
 from flops_fit.design.grid import PlannedRun, Trunk
 from flops_fit.engine.curve import curve_of
 from flops_fit.engine.keeper import Keeper
-from flops_fit.engine.loop import Trainee, advance, evaluate, set_up
+from flops_fit.engine.loop import Evaluation, Trainee, advance, evaluate, set_up
 from flops_fit.engine.reproducible import reproducible
 from flops_fit.engine.row import row_of
 from flops_fit.runs.record import RunRecord
@@ -54,12 +54,13 @@ def train_trunk(trunk: Trunk, spec: SweepSpec, checkpoints: Path | None = None) 
                 advance(trainee, run.branch_step, keeper)
                 keeper.fork(trainee)
             advance(trainee, run.n_steps, keeper)
-            loss = math.nan if trainee.diverged else evaluate(trainee, spec)
-        yield _outcome(trainee, loss=loss)
+            held_out = None if trainee.diverged else evaluate(trainee, spec)
+        yield _outcome(trainee, held_out)
 
 
-def _outcome(trainee: Trainee, *, loss: float) -> RunRecord:
-    run, diverged = trainee.run, not math.isfinite(loss)
+def _outcome(trainee: Trainee, held_out: Evaluation | None) -> RunRecord:
+    run, loss = trainee.run, math.nan if held_out is None else held_out.loss
+    diverged = not math.isfinite(loss)
     record = row_of(
         run,
         n_units=trainee.n_units,
@@ -67,6 +68,7 @@ def _outcome(trainee: Trainee, *, loss: float) -> RunRecord:
         n_steps=trainee.step,
         wall_s=time.perf_counter() - trainee.started,
         loss=None if diverged else loss,
+        metrics={} if held_out is None or diverged else held_out.metrics,
         status="diverged" if diverged else "completed",
         reason=f"the loss was not finite by step {trainee.step}"
         if diverged

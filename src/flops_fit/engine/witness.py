@@ -46,14 +46,14 @@ def _testimony(spec: SweepSpec, run: PlannedRun) -> Testimony:
         team = _Witness.of_this_job()
         trainee = set_up(run, spec, team)
         _without_dropout(trainee.module)
-        before = evaluate(trainee, spec)
+        before = evaluate(trainee, spec).loss
         trainee.module.train()
         losses = tuple(_loss_of_a_step(trainee) for _ in range(run.n_steps))
         return Testimony(
             device=str(trainee.device.type),
             rows=tuple(map(tuple, team.seen)),
             losses=losses,
-            held_out=(before, evaluate(trainee, spec)),
+            held_out=(before, evaluate(trainee, spec).loss),
         )
 
 

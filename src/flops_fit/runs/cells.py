@@ -1,13 +1,14 @@
 """What the cells of a table of runs may hold, and what they mean."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args, get_type_hints
 
+from flops_fit.runs.metrics import metrics_of
 from flops_fit.runs.record import Origin, RunRecord, Status
 
-Stored = Literal["float", "int", "text"]
+Stored = Literal["float", "int", "text", "metrics"]
 """How a field of `RunRecord` is stored in files that know types."""
 
 _LARGEST_WHOLE = 2**63
@@ -38,7 +39,7 @@ def number(cell: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def value_of(name: str, cell: str) -> float | str | None:
+def value_of(name: str, cell: str) -> float | str | Mapping[str, float] | None:
     """Return what a checked cell of one field means; None for a blank one that should hold a number."""
     match KINDS[name].stored:
         case "text":
@@ -47,6 +48,8 @@ def value_of(name: str, cell: str) -> float | str | None:
             return _whole(cell)
         case "float":
             return number(cell)
+        case "metrics":
+            return metrics_of(cell)
 
 
 def _whole(cell: str) -> int | None:
@@ -75,6 +78,11 @@ _POSITIVE = Kind(stored="float", allowed="positive numbers", is_valid=_is_positi
 _NUMBER = Kind(stored="float", allowed="numbers", is_valid=_is_number)
 _WHOLE = Kind(stored="int", allowed="whole numbers below 2^63", is_valid=_is_whole)
 _TEXT = Kind(stored="text", allowed="text", is_valid=lambda _: True)
+_METRICS = Kind(
+    stored="metrics",
+    allowed='JSON objects of numbers, e.g. {"accuracy": 0.5}',
+    is_valid=lambda cell: metrics_of(cell) is not None,
+)
 
 
 def _by_type(hint: object) -> Kind:
@@ -92,6 +100,7 @@ def _one_of(choices: tuple[str, ...]) -> Kind:
 KINDS = {
     **{name: _by_type(hint) for name, hint in get_type_hints(RunRecord).items()},
     **dict.fromkeys(("budget", "n_params", "n_units", "flops", "flops_6nd", "loss"), _POSITIVE),
+    "metrics": _METRICS,
     "status": _one_of(get_args(Status)),
     "origin": _one_of(get_args(Origin)),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from flops_fit.errors import TableError, unwritable
 from flops_fit.runs import record
 from flops_fit.runs.cells import KINDS
+from flops_fit.runs.metrics import metrics_as_text
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.rows import JSON_LINES, PARQUET, arrow, written
 
@@ -56,9 +57,10 @@ def _write_json_lines(records: Sequence[RunRecord], path: Path) -> None:
 
 def _write_parquet(records: Sequence[RunRecord], path: Path) -> None:
     pa, pq = arrow()
-    types = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}
+    types = {"float": pa.float64(), "int": pa.int64(), "text": pa.string(), "metrics": pa.string()}
     schema = pa.schema([(name, types[KINDS[name].stored]) for name in COLUMNS])
     cells = {name: [getattr(record, name) for record in records] for name in COLUMNS}
+    cells["metrics"] = [metrics_as_text(record.metrics) for record in records]
     pq.write_table(pa.table(cells, schema=schema), path)
 
 

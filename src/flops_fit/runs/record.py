@@ -1,5 +1,6 @@
 """One trained (or failed, or simulated) run: what the engine writes and the fit reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
@@ -46,6 +47,8 @@ class RunRecord:
     """FLOPs that were executed for this run beyond those executed for the run before it in its trunk."""
     plan_id: str = ""
     """Hash of the plan that this run was trained for."""
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Further means over the held-out set, e.g. `accuracy`; those that are not finite are left out."""
     curve: Curve = field(default=(), compare=False, repr=False)
     """Losses on the way; kept beside the rows, and not read back with them."""
 

@@ -80,6 +80,8 @@ def written(value: Any) -> str:
     """Write a value so that reading it gives it back: repr keeps every digit of a float; missing is empty."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value), default=str) if value else ""
     if value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value:  # noqa: PLR0124 - NaN
         return ""
     try:

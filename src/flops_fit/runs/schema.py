@@ -2,7 +2,7 @@
 
 from flops_fit.runs.curves import CURVES
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in `user_version`; raised whenever a release changes the tables."""
 
 RUNS = """
@@ -28,7 +28,8 @@ CREATE TABLE runs (
     precision TEXT NOT NULL,
     trunk TEXT NOT NULL,
     flops_executed REAL,
-    plan_id TEXT NOT NULL
+    plan_id TEXT NOT NULL,
+    metrics TEXT NOT NULL
 )
 """
 
@@ -51,5 +52,6 @@ MIGRATIONS = {
     ),
     2: (AUDITS,),
     3: (CURVES,),
+    4: ("ALTER TABLE runs ADD COLUMN metrics TEXT NOT NULL DEFAULT ''",),
 }
 """What turns a file of one schema into one of the next."""

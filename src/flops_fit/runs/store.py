@@ -2,17 +2,18 @@
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from flops_fit.errors import StoreError
 from flops_fit.runs.audit import Audit
 from flops_fit.runs.curves import INSERT_POINT, SELECT_POINTS, Curve, curves_of, rows_of
+from flops_fit.runs.metrics import metrics_as_text, metrics_of
 from flops_fit.runs.record import COLUMNS, RunRecord
 from flops_fit.runs.schema import CREATE, MIGRATIONS, SCHEMA_VERSION
 
@@ -71,7 +72,7 @@ class RunStore:
     def add(self, record: RunRecord) -> None:
         """Commit one run, unless a completed or diverged row already has its id."""
         with self._explained(), self._transaction():
-            self._connection.execute(_INSERT, [getattr(record, name) for name in COLUMNS])
+            self._connection.execute(_INSERT, _cells(record))
             self._connection.executemany(INSERT_POINT, rows_of(record.run_id, record.curve))
 
     def adopt(self, run_ids: Collection[str], plan_id: str) -> None:
@@ -89,7 +90,7 @@ class RunStore:
             rows = self._connection.execute(
                 f"SELECT {', '.join(names)} FROM runs ORDER BY budget, n_params, seed, run_id"  # noqa: S608 - same
             ).fetchall()
-        records = (RunRecord(**dict(zip(names, row, strict=True))) for row in rows)
+        records = (_record(dict(zip(names, row, strict=True))) for row in rows)
         wanted = None if run_ids is None else frozenset(run_ids)
         return tuple(record for record in records if wanted is None or record.run_id in wanted)
 
@@ -212,6 +213,15 @@ class RunStore:
             fix="restore the file from a copy, or move it away and train again",
             code="store-damaged",
         )
+
+
+def _cells(record: RunRecord) -> list[object]:
+    values = (getattr(record, name) for name in COLUMNS)
+    return [metrics_as_text(value) if isinstance(value, Mapping) else value for value in values]
+
+
+def _record(cells: dict[str, Any]) -> RunRecord:
+    return RunRecord(**{**cells, "metrics": metrics_of(cells.get("metrics", "")) or {}})
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:

@@ -146,7 +146,8 @@ _OPEN: Mapping[str, Any] = {
 def _record(columns: Columns, row: Row) -> RunRecord:
     """Turn a checked row into a run; what the table leaves open is filled in as for an imported run."""
     values = {name: value_of(name, columns.cell(row.cells, name)) for name in columns.places}
-    given: Mapping[str, Any] = {name: value for name, value in values.items() if value not in {None, ""}}
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in given.items() if value != ""}
     flops_6nd = 6.0 * given["n_params"] * given["n_units"]
     open_fields = {**_OPEN, "run_id": row.name, "flops": flops_6nd, "flops_6nd": flops_6nd}
     return RunRecord(**{**open_fields, **given})
