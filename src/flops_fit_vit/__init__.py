@@ -1,1 +1,1 @@
-"""Vision plugin for flops-fit; registers nothing yet."""
+"""A u-muP vision transformer and image data sources for flops-fit."""

@@ -1,0 +1,15 @@
+"""What flops-fit-vit offers to flops-fit."""
+
+from collections.abc import Iterable
+
+from flops_fit.components import DataSource
+from flops_fit.hookspecs import hookimpl
+from flops_fit_vit.gratings import Gratings
+
+flops_fit_api_version = 1
+
+
+@hookimpl
+def flops_fit_data() -> Iterable[type[DataSource]]:
+    """Offer `gratings`."""
+    return [Gratings]
