@@ -269,7 +269,7 @@ def _breach(problem: str, fix: str) -> PluginError:
 def _failure(origin: Origin, error: BaseException) -> Failure:
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, PluginError):
-        return Failure(origin=origin, problem=error.problem, fix=error.fix, trace=trace)
+        return Failure(origin=origin, problem=error.problem, fix=error.fix, code=error.code, trace=trace)
     return Failure(
         origin=origin,
         problem=f"{type(error).__name__}: {error}",

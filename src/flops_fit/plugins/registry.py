@@ -44,6 +44,8 @@ class Failure:
     origin: Origin
     problem: str
     fix: str
+    code: str = ""
+    """Of our own error about it; empty where the plugin raised something else."""
     trace: str = ""
 
     def __str__(self) -> str:

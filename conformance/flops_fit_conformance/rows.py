@@ -1,0 +1,25 @@
+"""Rows of batches as bytes, to be compared and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from flops_fit.components import Batch
+
+
+def rows_of(batch: Batch) -> list[bytes]:
+    """Return each row of a batch as bytes, all of its tensors together."""
+    n_rows = len(next(iter(batch.values())))
+    columns = [batch[name].contiguous().reshape(n_rows, -1).view(torch.uint8) for name in sorted(batch)]
+    return [row.tobytes() for row in torch.cat(columns, dim=1).numpy()]
+
+
+def equal(a: Sequence[Batch], b: Sequence[Batch]) -> bool:
+    """Compare batches one by one: names, shapes and values."""
+    return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _same(a: Batch, b: Batch) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
