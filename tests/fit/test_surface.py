@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flops_fit.fit import Chinchilla
+from flops_fit.fit.forms import Bounded
 from flops_fit.fit.points import points_of
 from flops_fit.fit.robust import huber, refine, refine_robustly
 from flops_fit.fit.starting import start
@@ -100,6 +101,13 @@ def test_every_interval_holds_its_estimate(chinchilla_runs):
         assert optimum.loss.value in optimum.loss.interval
     estimate = law.loss_at(1e7, 1e9)
     assert estimate.value in estimate.interval
+
+
+def test_a_form_whose_every_parameter_ends_on_a_bound_still_gives_a_law(chinchilla_runs):
+    """`bounded` is for error rates: losses of several nats lie beyond its `chance` of 1."""
+    law = fit_surface(points_of(chinchilla_runs(noise=0.003)), Bounded(), n_draws=20)
+    assert law.on_bound
+    assert law.sandwich_width is None
 
 
 def test_the_same_runs_give_the_same_draws(chinchilla_runs):

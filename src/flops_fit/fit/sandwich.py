@@ -19,7 +19,7 @@ _MOST_LEVERAGE = 0.95
 def sandwich_width(
     surface: FormSurface, fit: RobustFit, cell: Rows, answer: Callable[[Floats], float], level: float = 0.95
 ) -> float | None:
-    """Return the width of the interval of `answer`; None where the normal equations are singular.
+    """Return the width of the interval of `answer`; None where the normal equations are singular or empty.
 
     Args:
         surface: What was fitted.
@@ -34,7 +34,7 @@ def sandwich_width(
     bend = _influence_slope(fit)
     hessian = (J * bend[:, None]).T @ J
     dof = len(fit.residuals) - len(gradient)
-    if dof < 1 or np.linalg.cond(hessian) > 1 / np.finfo(float).eps:
+    if dof < 1 or not hessian.size or np.linalg.cond(hessian) > 1 / np.finfo(float).eps:
         return None
     leverage = np.clip(bend * np.einsum("np,pn->n", J, np.linalg.solve(hessian, J.T)), 0, _MOST_LEVERAGE)
     scores = J * (fit.residuals * fit.loss.weight(fit.residuals) / (1 - leverage))[:, None]
