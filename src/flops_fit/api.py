@@ -26,7 +26,7 @@ from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
 from flops_fit.fit import FlopConvention, SizeConvention, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult, load
-from flops_fit.runs import RUNS_FILE, audit_findings, write_table
+from flops_fit.runs import RUNS_FILE, audit_findings, measured_speed, write_table
 from flops_fit.sources import SPEC_FILE, RunSource, read_runs, read_sweep
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _run_into(
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
     law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
-    result = ScalingResult(replace(law, made_from=made_from(spec, plan.data)))
+    result = ScalingResult(replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records)))
     this_job().on_main(lambda: _keep(result, out))
     return result
 
@@ -193,7 +193,7 @@ def fit_runs(
         declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
         planned=runs.findings,
     )
-    result = ScalingResult(replace(law, made_from=runs.made_from))
+    result = ScalingResult(replace(law, made_from=runs.made_from, speed=measured_speed(runs.records)))
     if out is not None:
         _keep(result, Path(out))
     return result

@@ -76,11 +76,11 @@ def test_loss_anywhere_agrees_with_the_optimum_and_is_higher_elsewhere(fitted):
 
 def test_a_prediction_reads_like_this(known_law):
     assert str(ScalingResult(known_law).predict(1e18)) == (
-        "At 1.00e+18 FLOPs (95% intervals):\n"
-        "  N  31.6M parameters, 22.0M to 45.5M\n"
+        "With 1.00e+18 FLOPs train 31.6M parameters on 5.27B tokens; expect a loss of 2.752.\n"
+        "  N  22.0M to 45.5M (95% interval)\n"
         "     as good: 17.8M to 56.2M, whose loss is within 1.00% of the least, the scatter of runs\n"
-        "  D  5.27B tokens, 3.66B to 7.59B\n"
-        "  L  2.752, 2.725 to 2.779\n"
+        "  D  3.66B to 7.59B (95% interval); 167 per parameter\n"
+        "  L  2.725 to 2.779 (95% interval)\n"
         "  note: Extrapolated: 10 times the largest budget trained."
     )
 

@@ -88,7 +88,20 @@ def _about_laws(stages: Any) -> None:
     fit.add_argument("--unit", default="", help="what one unit of the table's D is, e.g. token")
 
     predict = _law(_command(stages, laws.predict, json_too=True))
-    predict.add_argument("--flops", type=float, nargs="+", required=True, metavar="C", help="budgets, FLOPs")
+    predict.add_argument("--flops", type=float, nargs="+", metavar="C", help="budgets, FLOPs")
+    predict.add_argument("--gpu-hours", type=float, metavar="H", help="budget, hours of one device")
+    predict.add_argument("--n-params", type=float, metavar="N", help="this size")
+    predict.add_argument("--n-units", type=float, metavar="D", help="on so much data, e.g. tokens")
+    predict.add_argument("--loss", type=float, metavar="L", help="to this loss")
+    predict.add_argument(
+        "--inference-units", type=float, metavar="D", help="data units that it will serve in its life"
+    )
+    predict.add_argument(
+        "--device", metavar="NAME", help="e.g. H100, or peak FLOP/s (default: as fast as the sweep was)"
+    )
+    predict.add_argument(
+        "--utilisation", type=float, metavar="SHARE", help="of the device's peak that training sustains"
+    )
     predict.add_argument("--accept-unreliable", action="store_true", help="answer from an unreliable fit")
     table = _law(_command(stages, laws.table))
     table.add_argument(

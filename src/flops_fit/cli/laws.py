@@ -36,11 +36,28 @@ def fit(args: argparse.Namespace) -> int:
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Answer from a saved law."""
+    """Answer from a saved law: what to train, the loss to expect, and how long it takes.
+
+    Give compute (--flops, or --gpu-hours), a size, an amount of data or a loss; compute with a size or with
+    data; or units to serve with compute (then of training and inference together) or with a loss.
+    """
     from flops_fit.result import load
 
     result = load(args.law)
-    predictions = [result.predict(c, accept_unreliable=args.accept_unreliable) for c in args.flops]
+    predictions = [
+        result.predict(
+            flops,
+            n_params=args.n_params,
+            n_units=args.n_units,
+            loss=args.loss,
+            inference_units=args.inference_units,
+            gpu_hours=args.gpu_hours,
+            device=args.device,
+            utilisation=args.utilisation,
+            accept_unreliable=args.accept_unreliable,
+        )
+        for flops in args.flops or [None]
+    ]
     return show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
 
 

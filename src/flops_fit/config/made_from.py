@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flops_fit.components import DataSpec
-from flops_fit.config.provenance import component_identity, package_versions
+from flops_fit.config.provenance import component_identity, package_versions, this_hardware
 from flops_fit.config.spec import SweepSpec
 
 
@@ -35,6 +35,8 @@ class MadeFrom:
     seeds: tuple[int, ...]
     versions: Mapping[str, str]
     """Of the packages that can change a number."""
+    hardware: str = ""
+    """Processors and GPUs of the machine; empty where an earlier release kept nothing of it."""
 
 
 def made_from(spec: SweepSpec, data: DataSpec) -> MadeFrom:
@@ -53,6 +55,7 @@ def made_from(spec: SweepSpec, data: DataSpec) -> MadeFrom:
         lr_transfers=spec.model.lr_transfers,
         seeds=spec.seeds,
         versions=package_versions(),
+        hardware=this_hardware(),
     )
 
 

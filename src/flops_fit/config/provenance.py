@@ -73,7 +73,7 @@ def write_spec_json(
         "components": {name: component_identity(getattr(spec, name)) for name in HOOKS},
         "versions": {"python": platform.python_version(), **package_versions()},
         "plugins": {plugin.plugin: plugin.distribution for plugin in installed()},
-        "hardware": hardware or _hardware(),
+        "hardware": hardware or this_hardware(),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +94,8 @@ def package_versions() -> dict[str, str]:
     return {name: dist.version for name, dist in found.items() if dist}
 
 
-def _hardware() -> str:
-    """Name processors and GPUs without torch, which would claim a GPU that workers need."""
+def this_hardware() -> str:
+    """Name this machine's processors and GPUs without torch, which would claim a GPU that workers need."""
     cpus = _values(Path("/proc/cpuinfo"), "model name") or [platform.processor() or platform.machine()]
     gpus = [model for path in NVIDIA.glob("*/information") for model in _values(path, "Model")]
     parts = [f"{os.cpu_count()} x {cpus[0]}", *(f"{gpus.count(gpu)} x {gpu}" for gpu in dict.fromkeys(gpus))]

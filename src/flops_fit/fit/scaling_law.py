@@ -20,6 +20,7 @@ from flops_fit.fit.power_laws import PowerLaws
 from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 from flops_fit.plugins import registry
+from flops_fit.runs import Speed
 
 _Ours = ValleyLaw | SurfaceLaw | MixtureLaw | CurveLaw
 _OUR_LAWS: TypeAdapter[_Ours] = TypeAdapter(Annotated[_Ours, Field(discriminator="kind")])
@@ -55,6 +56,8 @@ class ScalingLaw:
     """How the runs count N, C and loss."""
     made_from: MadeFrom | None = None
     """What was trained, on what and how; None where runs were imported."""
+    speed: Speed | None = None
+    """How fast the machine of the sweep trained; None where no run was timed."""
     schema_version: Literal[1] = 1
 
     @property

@@ -48,6 +48,11 @@ def count_range(interval: Interval) -> str:
     return f"{count(interval.low)} to {count(interval.high)}"
 
 
+def compute_range(interval: Interval) -> str:
+    """Format an interval of FLOPs."""
+    return f"{compute(interval.low)} to {compute(interval.high)}"
+
+
 def loss_range(interval: Interval) -> str:
     """Format an interval of losses."""
     return f"{loss(interval.low)} to {loss(interval.high)}"

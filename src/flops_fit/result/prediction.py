@@ -1,15 +1,21 @@
 """What a law answers for one budget: `Prediction`, complete with intervals and caveats."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from flops_fit.fit import Optimum, ScalingLaw
+import numpy as np
+
+from flops_fit.fit import Estimate, Optimum, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.machine import Duration
 from flops_fit.result.near_optimal import near_optimal_n, noise_of_a_run
+from flops_fit.result.question import Question
 
 FAR = 1000.0
 """Times the largest budget trained beyond which an answer must be asked for explicitly."""
+_MARGIN = 0.1
+"""e-folds of N by which a size may lie further from the best one than any run did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,30 @@ def worded(doubts: Sequence[Doubt]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What a model takes over its life, beside the one that would have been cheapest to train."""
+
+    n_units: float
+    """Data units served."""
+    total_flops: Estimate
+    """Of training and inference."""
+    compute_optimal_n: float
+    """Size of the model that reaches the same loss with the least training compute."""
+    compute_optimal_total: float
+    """FLOPs to train and to serve that one."""
+
+    @property
+    def saving(self) -> float:
+        """Share of the FLOPs saved by not training compute-optimally."""
+        return 1 - self.total_flops.value / self.compute_optimal_total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The compute-optimal allocation of one budget and the loss it reaches."""
+    """What to train and the loss to expect; what the question gives has an interval without width."""
 
     flops: float
+    """Of training."""
     n_params: float
     n_units: float
     loss: float
@@ -53,18 +79,90 @@ class Prediction:
     """All that is doubtful, in words."""
     unit: str = "unit"
     """What one unit of D is."""
+    question: Question = field(default_factory=Question)
+    """What was given; nothing but `flops` where nobody says."""
+    flops_interval: Interval | None = None
+    """None where the FLOPs are given."""
+    excess: Estimate | None = None
+    """Loss above the least of the same compute, where N and D are given; None where N is chosen best."""
+    serving: Serving | None = None
+    duration: Duration | None = None
+    """None where no run was timed and no device is named."""
 
     def __str__(self) -> str:
-        sizes, near = numbers.count_range(self.n_params_interval), numbers.count_range(self.near_optimal_n)
-        lines = [
-            f"At {numbers.compute(self.flops)} FLOPs (95% intervals):",
-            f"  N  {numbers.count(self.n_params)} parameters, {sizes}",
-            f"     as good: {near}, whose loss is within {self.noise:.2%} of the least, the scatter of runs",
-            f"  D  {numbers.count(self.n_units)} {self.unit}s, {numbers.count_range(self.n_units_interval)}",
-            f"  L  {numbers.loss(self.loss)}, {numbers.loss_range(self.loss_interval)}",
-            *(f"  note: {caveat}" for caveat in self.caveats),
-        ]
-        return "\n".join(lines)
+        train = (
+            f"train {numbers.count(self.n_params)} parameters on {numbers.count(self.n_units)} {self.unit}s"
+        )
+        return "\n".join(
+            [f"{self._premise()} {train}; expect a loss of {numbers.loss(self.loss)}.", *self._details()]
+        )
+
+    def _premise(self) -> str:
+        """Say what is given, and which compute that makes."""
+        flops, served = numbers.compute(self.flops), self.serving
+        size, data = (
+            f"{numbers.count(self.n_params)} parameters",
+            f"{numbers.count(self.n_units)} {self.unit}s",
+        )
+        demand = f"{numbers.count(served.n_units)} {self.unit}s" if served else ""
+        total = numbers.compute(served.total_flops.value) if served else ""
+        premises = {
+            ("n_params",): f"With {size}, which are best at {flops} FLOPs,",
+            ("n_units",): f"With {data}, which are best at {flops} FLOPs,",
+            ("loss",): f"To reach a loss of {numbers.loss(self.loss)} with the least compute, {flops} FLOPs,",
+            ("flops", "n_params"): f"With {flops} FLOPs for {size},",
+            ("flops", "n_units"): f"With {flops} FLOPs and {data},",
+            ("n_params", "n_units"): f"With {flops} FLOPs, which {size} take on {data},",
+            ("flops", "inference_units"): f"With {total} FLOPs to train and to serve {demand},",
+            (
+                "inference_units",
+                "loss",
+            ): f"To reach a loss of {numbers.loss(self.loss)} and serve {demand} with "
+            f"the least FLOPs in all, {total},",
+        }
+        return premises.get(tuple(sorted(self.question.given)), f"With {flops} FLOPs")
+
+    def _details(self) -> Iterator[str]:
+        """Yield a line for each quantity: its interval, and what else is known of it."""
+        near = f"as good: {numbers.count_range(self.near_optimal_n)}, whose loss is within {self.noise:.2%}"
+        if self.flops_interval is not None:
+            yield f"  C  {numbers.compute_range(self.flops_interval)}{_how_sure(self.flops_interval)}"
+        yield f"  N  {_span(self.n_params_interval)}"
+        yield f"     {near} of the least, the scatter of runs"
+        per_param = numbers.ratio(self.n_units / self.n_params)
+        yield f"  D  {_span(self.n_units_interval)}; {per_param} per parameter"
+        yield f"  L  {numbers.loss_range(self.loss_interval)}{_how_sure(self.loss_interval)}"
+        if self.excess is not None:
+            least, ends = self.loss - self.excess.value, self.excess.interval
+            yield (
+                f"     {self.excess.value / least:.2%} above the least of this compute "
+                f"({ends.low / least:.2%} to {ends.high / least:.2%})"
+            )
+        if self.serving is not None:
+            yield from _about_serving(self.serving)
+        if self.duration is not None:
+            yield f"  T  {self.duration}"
+        yield from (f"  note: {caveat}" for caveat in self.caveats)
+
+
+def _span(interval: Interval) -> str:
+    return (
+        "given" if interval.low == interval.high else f"{numbers.count_range(interval)}{_how_sure(interval)}"
+    )
+
+
+def _how_sure(interval: Interval) -> str:
+    return " (all that was seen)" if interval.level == 1.0 else f" ({interval.level:.0%} interval)"
+
+
+def _about_serving(serving: Serving) -> Iterator[str]:
+    total, ends = serving.total_flops.value, serving.total_flops.interval
+    known = "" if ends.low == ends.high else f" ({numbers.compute_range(ends)})"
+    yield (
+        f"  life: {numbers.compute(total)} FLOPs{known} to train and serve; the compute-optimal "
+        f"{numbers.count(serving.compute_optimal_n)} of the same loss would take "
+        f"{numbers.compute(serving.compute_optimal_total)}: {serving.saving:.1%} saved"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +218,37 @@ def predict_loss(law: ScalingLaw, n_params: float, n_units: float) -> LossPredic
     )
 
 
+def with_doubts(law: ScalingLaw, prediction: Prediction, doubts: Iterable[Doubt]) -> Prediction:
+    """Return the prediction with these doubts instead of its own."""
+    listed = tuple(doubts)
+    return replace(prediction, doubts=listed, caveats=(*map(str, listed), *general_caveats(law)))
+
+
+def doubts_off_optimum(law: ScalingLaw, flops: float, n_params: float, n_units: float) -> Iterator[Doubt]:
+    """Yield what is doubtful about a size that is not the best one of its compute."""
+    yield from _doubts_about_budget(law, flops)
+    yield from _doubts_about_extent(law, "N", n_params, "D", n_units)
+    away = np.log(n_params / law.headline.optimum(flops).n_params.value)
+    below, above = _reach(law)
+    if away < below - _MARGIN:
+        yield Doubt(
+            "N is", np.exp(-away), f" times below the best size; runs reach {np.exp(-below):.3g} times."
+        )
+    if away > above + _MARGIN:
+        yield Doubt(
+            "N is", np.exp(away), f" times above the best size; runs reach {np.exp(above):.3g} times."
+        )
+
+
+def _reach(law: ScalingLaw) -> tuple[float, float]:
+    """Return how far below and above the best size of their compute the sizes of runs lie, e-folds."""
+    points = law.points
+    flops = np.geomspace(points.flops.min(), points.flops.max(), 9)
+    best = [law.headline.optimum(float(c)).n_params.value for c in flops]
+    away = np.log(points.n_params) - np.interp(np.log(points.flops), np.log(flops), np.log(best))
+    return float(away.min()), float(away.max())
+
+
 def general_caveats(law: ScalingLaw) -> tuple[str, ...]:
     """Return what is doubtful about every answer of a law."""
     return tuple(f.message for f in law.findings if f.severity != "info")
@@ -147,12 +276,19 @@ def _beyond(times: float) -> Doubt:
 
 
 def _doubts_about_size(law: ScalingLaw, flops: float, optimum: Optimum) -> Iterator[Doubt]:
-    largest, interval = float(law.points.n_params.max()), optimum.n_params.interval
-    if optimum.n_params.value > largest * 1.001:
-        larger = optimum.n_params.value / largest
-        yield Doubt("N* is", larger, f" times the largest model trained ({numbers.count(largest)}).")
-    most, n_units = float(law.points.n_units.max()), flops / law.points.flops_per_unit(optimum.n_params.value)
-    if n_units > most * 1.001:
-        yield Doubt("D* is", n_units / most, f" times the most data trained on ({numbers.count(most)}).")
+    n_params, interval = optimum.n_params.value, optimum.n_params.interval
+    yield from _doubts_about_extent(law, "N*", n_params, "D*", flops / law.points.flops_per_unit(n_params))
     if interval.high > 4 * interval.low:
         yield Doubt("N* is known only within a factor", interval.high / interval.low, ".")
+
+
+def _doubts_about_extent(
+    law: ScalingLaw, size: str, n_params: float, data: str, n_units: float
+) -> Iterator[Doubt]:
+    largest, most = float(law.points.n_params.max()), float(law.points.n_units.max())
+    if n_params > largest * 1.001:
+        yield Doubt(
+            f"{size} is", n_params / largest, f" times the largest model trained ({numbers.count(largest)})."
+        )
+    if n_units > most * 1.001:
+        yield Doubt(f"{data} is", n_units / most, f" times the most data trained on ({numbers.count(most)}).")

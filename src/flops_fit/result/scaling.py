@@ -12,18 +12,19 @@ import numpy as np
 from flops_fit.design import Finding
 from flops_fit.errors import FitError, StoreError, unwritable
 from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
+from flops_fit.result.answer import answer, timed, with_uncertain_flops
 from flops_fit.result.checklist import ChecklistItem, checklist_of
 from flops_fit.result.curve import describe_curve, points_on_curve
 from flops_fit.result.describe import describe
+from flops_fit.result.machine import compute_of, machine_of
 from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
+from flops_fit.result.question import Question, check_positive
 from flops_fit.result.table import format_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAW_FILE = "law.json"
-LARGEST = 1e40
-"""No budget, size or amount of data is meant beyond this, and laws would overflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,21 +43,61 @@ class ScalingResult:
         """What the reader should know, the gravest first."""
         return self.law.findings
 
-    def predict(self, flops: float, *, accept_unreliable: bool = False) -> Prediction:
-        """Return the compute-optimal N and D at a budget, and the loss they reach.
+    def predict(
+        self,
+        flops: float | None = None,
+        *,
+        n_params: float | None = None,
+        n_units: float | None = None,
+        loss: float | None = None,
+        inference_units: float | None = None,
+        gpu_hours: float | None = None,
+        device: str | float | None = None,
+        utilisation: float | None = None,
+        accept_unreliable: bool = False,
+    ) -> Prediction:
+        """Return what to train, and the loss to expect; what is not given is chosen best.
+
+        Given may be: compute; a size, some data or a loss, for which the compute is found; compute and a
+        size, or compute and data, or a size and data, whose distance from the best is said; units to serve,
+        with compute (then of training and inference together) or with a loss.
 
         Args:
             flops: Training compute, FLOPs, > 0.
+            n_params: Parameters of the model.
+            n_units: Data units to train on.
+            loss: To be reached with the least compute.
+            inference_units: Data units that the model will serve in its life, prompts included.
+            gpu_hours: Instead of `flops`: hours of one device, or of the sweep's own machine.
+            device: Which one, e.g. "H100", or its peak FLOP/s; by default the machine of the sweep, as fast
+                as its runs were.
+            utilisation: Share of the device's peak that training sustains.
             accept_unreliable: Answer also from an unreliable fit, or beyond 1000 times the largest budget.
 
         Raises:
-            FitError: `bad-query`, `unreliable-fit` or `far-extrapolation`.
+            FitError: `bad-query`, `bad-question`, `unreliable-fit`, `far-extrapolation`, `out-of-reach`,
+                `inference-dominates`, `unknown-device`, `no-utilisation`, `bad-utilisation`, `no-device` or
+                `no-speed`.
         """
-        _check_positive(flops=flops)
+        machine = machine_of(self.law, device, utilisation)
+        spent = compute_of(machine, gpu_hours, flops)
+        question = Question(
+            flops=flops if spent is None else spent.value,
+            n_params=n_params,
+            n_units=n_units,
+            loss=loss,
+            inference_units=inference_units,
+        )
+        question.check()
         if not accept_unreliable:
             self._check_reliable()
-            self._check_near(flops)
-        return predict(self.law, float(flops))
+            self._check_near(question.flops or 0.0)
+        prediction = answer(self.law, question)
+        if not accept_unreliable:
+            self._check_near(prediction.flops)
+        if spent is not None and question.given == {"flops"}:
+            prediction = with_uncertain_flops(self.law, prediction, spent.interval)
+        return timed(prediction, machine)
 
     def loss_at(self, *, n_params: float, n_units: float, accept_unreliable: bool = False) -> LossPrediction:
         """Return the loss of `n_params` parameters trained on `n_units`, optimal or not.
@@ -64,7 +105,7 @@ class ScalingResult:
         Raises:
             FitError: `bad-query` or `unreliable-fit`.
         """
-        _check_positive(n_params=n_params, n_units=n_units)
+        check_positive(n_params=n_params, n_units=n_units)
         if not accept_unreliable:
             self._check_reliable()
         return predict_loss(self.law, float(n_params), float(n_units))
@@ -76,7 +117,7 @@ class ScalingResult:
         those trained and ten times the largest.
         """
         for budget in budgets:
-            _check_positive(flops=budget)
+            check_positive(flops=budget)
         return format_table(
             self.law, [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]
         )
@@ -206,14 +247,3 @@ def load(path: str | Path) -> ScalingResult:
 
 
 _ACCEPT = "accept_unreliable=True, or --accept-unreliable on the command line"
-_EXAMPLES = {"flops": "1e18", "n_params": "1e8", "n_units": "2e9"}
-
-
-def _check_positive(**quantities: float) -> None:
-    for name, value in quantities.items():
-        if not isinstance(value, int | float) or not 0 < value <= LARGEST:
-            raise FitError(
-                f"{name} must be a positive number up to {LARGEST:g}; found {value!r}.",
-                fix=f"ask e.g. for {name} = {_EXAMPLES[name]}",
-                code="bad-query",
-            )

@@ -7,6 +7,8 @@ from flops_fit.runs.record import Origin as Origin
 from flops_fit.runs.record import RunRecord as RunRecord
 from flops_fit.runs.record import Status as Status
 from flops_fit.runs.rows import DataFrame as DataFrame
+from flops_fit.runs.speed import Speed as Speed
+from flops_fit.runs.speed import measured_speed as measured_speed
 from flops_fit.runs.store import RUNS_FILE as RUNS_FILE
 from flops_fit.runs.store import RunStore as RunStore
 from flops_fit.runs.tables import Table as Table

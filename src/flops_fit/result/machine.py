@@ -1,0 +1,142 @@
+"""What a budget is trained on, how fast that is, and how long it takes."""
+
+from dataclasses import dataclass
+
+from flops_fit.errors import FitError
+from flops_fit.fit import Estimate, ScalingLaw
+from flops_fit.quantities import Interval
+from flops_fit.result.devices import find_device
+from flops_fit.result.question import check_positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One device, or the machine of the sweep as it trained one run."""
+
+    name: str
+    flops_per_s: Estimate
+    """Sustained. The interval is what was seen of a machine that was measured, none where stated."""
+    basis: str
+    """Where the speed comes from, in words."""
+
+    def seconds(self, flops: Estimate) -> Estimate:
+        """Return how long it takes; both intervals count."""
+        low, high = flops.interval.low / self.flops_per_s.interval.high, flops.interval.high
+        return Estimate(
+            value=flops.value / self.flops_per_s.value,
+            interval=Interval(low, high / self.flops_per_s.interval.low, flops.interval.level),
+        )
+
+    def flops(self, seconds: float) -> Estimate:
+        """Return what it does in that time."""
+        speed = self.flops_per_s
+        low, high = speed.interval.low * seconds, speed.interval.high * seconds
+        return Estimate(value=speed.value * seconds, interval=Interval(low, high, speed.interval.level))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How long one device, or the machine of the sweep, takes."""
+
+    seconds: Estimate
+    machine: Machine
+
+    def __str__(self) -> str:
+        value, (low, high) = self.seconds.value, (self.seconds.interval.low, self.seconds.interval.high)
+        span = f", {_time(low)} to {_time(high)}" if _time(low) != _time(high) else ""
+        return f"about {_time(value)}{span} of {self.machine.name} ({self.machine.basis})"
+
+
+def machine_of(law: ScalingLaw, device: str | float | None, utilisation: float | None) -> Machine | None:
+    """Return the device asked for, else the machine of the sweep; None where that was never measured.
+
+    Args:
+        law: Of which the sweep may have been timed.
+        device: A name of `DEVICES`, or peak FLOP/s.
+        utilisation: Share of the peak that training sustains.
+
+    Raises:
+        FitError: `unknown-device`, `no-utilisation`, `bad-utilisation` or `no-device`.
+    """
+    if device is None:
+        if utilisation is not None:
+            raise _without_device(utilisation)
+        return _measured(law)
+    found = find_device(str(device))
+    if utilisation is None:
+        raise FitError(
+            f"How much of its peak of {found.peak:.3g} FLOP/s does {found.name} sustain? Nothing says.",
+            fix="state it: --utilisation 0.4 (runs of 405B parameters on H100 reached 0.38 to 0.43: Llama 3, "
+            "arXiv:2407.21783, table 4); leave out the device for the speed of the sweep's own machine",
+            code="no-utilisation",
+        )
+    if not 0 < utilisation <= 1:
+        raise FitError(
+            f"utilisation is a share of the peak, above 0 and up to 1; found {utilisation!r}.",
+            fix="state e.g. 0.4",
+            code="bad-utilisation",
+        )
+    speed = found.peak * utilisation
+    return Machine(
+        name=f"one {found.name}" if found.source != "stated" else found.name,
+        flops_per_s=Estimate(value=speed, interval=Interval(speed, speed, 1.0)),
+        basis=f"{utilisation:.0%} of a peak of {found.peak / 1e12:.4g} TFLOP/s, {found.source}",
+    )
+
+
+def compute_of(machine: Machine | None, hours: float | None, flops: float | None) -> Estimate | None:
+    """Return the FLOPs of some hours; None where no hours are given.
+
+    Raises:
+        FitError: there is no machine (`no-speed`), the hours are no positive number (`bad-query`), or FLOPs
+            are given as well (`bad-question`).
+    """
+    if hours is None:
+        return None
+    check_positive(gpu_hours=hours)
+    if flops is not None:
+        raise FitError(
+            "Compute is given twice: as FLOPs and as hours.", fix="leave out either", code="bad-question"
+        )
+    if machine is None:
+        raise FitError(
+            "Hours say nothing without a speed: no run of this law was timed, and no device is named.",
+            fix="name one: --device H100 --utilisation 0.4",
+            code="no-speed",
+        )
+    return machine.flops(3600 * hours)
+
+
+def _measured(law: ScalingLaw) -> Machine | None:
+    if law.speed is None:
+        return None
+    hardware = f" ({law.made_from.hardware})" if law.made_from and law.made_from.hardware else ""
+    return Machine(
+        name=f"the sweep's machine{hardware}",
+        flops_per_s=Estimate(value=law.speed.flops_per_s, interval=law.speed.seen),
+        basis=f"one run at a time, as fast as its {law.speed.n_runs} runs of up to "
+        f"{law.speed.n_params:.3g} parameters",
+    )
+
+
+def _without_device(utilisation: float) -> FitError:
+    return FitError(
+        f"utilisation is {utilisation!r}, but of which device?",
+        fix="name one: --device H100; or leave out the utilisation for the speed of the sweep's own machine",
+        code="no-device",
+    )
+
+
+_UNITS = ((365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"))
+
+
+def _time(seconds: float) -> str:
+    """Format seconds in the largest unit of which there are two."""
+    for length, name in _UNITS:
+        if seconds >= 2 * length:
+            return (
+                f"{seconds / length:,.0f} {name}"
+                if seconds >= 20 * length
+                else f"{seconds / length:.2g} {name}"
+            )
+    return f"{seconds:.2g} s"

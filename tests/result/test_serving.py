@@ -1,0 +1,118 @@
+"""Models for life: a published example, duality, and the limit of no inference."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flops_fit.errors import FitError
+from flops_fit.fit import Estimate, Optimum
+from flops_fit.quantities import Interval
+from flops_fit.result import ScalingResult
+from flops_fit.result.serving import best_within, cheapest_for
+
+E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.336, 0.283
+"""Hoffmann et al. 2022, arXiv:2203.15556, as used by Sardana et al. 2024."""
+
+
+def exactly(value: float) -> Estimate:
+    return Estimate(value=value, interval=Interval(value, value))
+
+
+@dataclass(frozen=True)
+class Hoffmann:
+    """The published surface with C = 6·N·D, known without doubt."""
+
+    name: str = "hoffmann"
+    flops_range: tuple[float, float] = (1e18, 1e24)
+
+    def optimum(self, flops):
+        ratio = (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA))
+        n_params = ratio * (flops / 6) ** (BETA / (ALPHA + BETA))
+        return Optimum(n_params=exactly(n_params), loss=self.loss_at(n_params, flops / 6 / n_params))
+
+    def loss_at(self, n_params, n_units):
+        return exactly(float(E + A * n_params**-ALPHA + B * n_units**-BETA))
+
+    def isoflop_curve(self, n_params, flops):
+        return E + A * n_params**-ALPHA + B * (flops / 6 / n_params) ** -BETA
+
+
+@pytest.fixture(scope="module")
+def hoffmann(known_law):
+    """The surface around runs that say C = 6·N·D."""
+    return replace(known_law, headline=Hoffmann())
+
+
+def test_serving_2t_tokens_at_the_quality_of_13b_saves_17_percent_with_7b(hoffmann):
+    """Sardana et al. 2024, arXiv:2401.00448, figure 1: 13B and 2e12 tokens; 7B instead saves 1.7e22 FLOPs."""
+    result = ScalingResult(hoffmann)
+    plain = result.predict(n_params=13e9)
+    answer = result.predict(loss=plain.loss, inference_units=2e12)
+    assert answer.n_params == pytest.approx(7e9, rel=0.02)
+    assert answer.serving.saving == pytest.approx(0.17, abs=0.01)
+    saved = answer.serving.compute_optimal_total - answer.serving.total_flops.value
+    assert saved == pytest.approx(1.7e22, rel=0.02)
+    assert answer.serving.compute_optimal_n == pytest.approx(13e9, rel=1e-3)
+
+
+@settings(max_examples=8, deadline=None)
+@given(total=st.floats(20, 23), demand=st.floats(9, 12))
+def test_the_cheapest_model_for_the_best_loss_of_a_total_takes_that_total(hoffmann, total, demand):
+    best = best_within(hoffmann, 10**total, 10**demand, noise=0.001)
+    loss = hoffmann.headline.loss_at(best.n_params.value, best.n_units.value).value
+    cheapest = cheapest_for(hoffmann, loss, 10**demand, noise=0.001)
+    assert cheapest.total_flops.value == pytest.approx(10**total, rel=1e-4)
+    assert cheapest.n_params.value == pytest.approx(best.n_params.value, rel=0.01)
+    assert best.n_params.value in best.near_optimal_n
+
+
+@settings(max_examples=8, deadline=None)
+@given(demand=st.floats(9, 12.5), move=st.floats(0.7, 1.4))
+def test_no_other_size_reaches_the_loss_with_less(hoffmann, demand, move):
+    loss = 2.1
+    found = cheapest_for(hoffmann, loss, 10**demand, noise=0.001)
+    n_params = found.n_params.value * move
+    n_units = (B / (loss - E - A * n_params**-ALPHA)) ** (1 / BETA)
+    assert 6 * n_params * n_units + 2 * n_params * 10**demand >= found.total_flops.value * (1 - 1e-5)
+
+
+def test_without_much_inference_the_compute_optimal_model_is_the_best(hoffmann):
+    best = best_within(hoffmann, 1e22, 1e3, noise=0.001)
+    assert best.n_params.value == pytest.approx(Hoffmann().optimum(1e22).n_params.value, rel=0.01)
+
+
+def test_what_is_not_known_of_the_optimum_is_not_known_of_a_life(known_law, fitted):
+    for law in (known_law, fitted):
+        answer = ScalingResult(law).predict(1e17, inference_units=1e10)
+        plain = ScalingResult(law).predict(1e17)
+        assert answer.n_params < plain.n_params
+        assert answer.n_units > 0
+        width, plain_width = (
+            np.log(p.n_params_interval.high / p.n_params_interval.low) for p in (answer, plain)
+        )
+        assert 0.2 * plain_width < width < 1.5 * plain_width
+        assert answer.n_params in answer.n_params_interval
+        assert answer.n_units in answer.n_units_interval
+
+
+def test_a_second_opinion_that_differs_is_told(known_law, hoffmann):
+    law = replace(known_law, second=Hoffmann())
+    caveats = ScalingResult(law).predict(1e17, inference_units=1e9).caveats
+    assert any("UNSTABLE: the second opinion, 'hoffmann', answers" in caveat for caveat in caveats)
+
+
+def test_inference_that_dwarfs_training_is_refused(hoffmann):
+    with pytest.raises(FitError, match="more than 100 times smaller") as caught:
+        best_within(hoffmann, 1e20, 1e18, noise=0.001)
+    assert caught.value.code == "inference-dominates"
+
+
+def test_a_life_reads_like_this(hoffmann):
+    told = str(ScalingResult(hoffmann).predict(loss=2.1, inference_units=1e12))
+    assert told.startswith(
+        "To reach a loss of 2.100 and serve 1.00T tokens with the least FLOPs in all, 2.96e+22, train "
+    )
+    assert "of the same loss would take" in told
