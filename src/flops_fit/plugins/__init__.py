@@ -14,6 +14,8 @@ from flops_fit.plugins.loading import installed as installed
 from flops_fit.plugins.loading import load_plugins as load_plugins
 from flops_fit.plugins.loading import registry as registry
 from flops_fit.plugins.loading import use as use
+from flops_fit.plugins.new_plugin import NewPlugin as NewPlugin
+from flops_fit.plugins.new_plugin import new_plugin as new_plugin
 from flops_fit.plugins.registry import Conflict as Conflict
 from flops_fit.plugins.registry import Failure as Failure
 from flops_fit.plugins.registry import Offer as Offer
