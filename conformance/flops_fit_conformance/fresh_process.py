@@ -16,13 +16,19 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-import numpy as np  # imported beforehand, because it adds warning filters of its own
+import numpy as np
+import scipy.optimize
+import scipy.stats
 
 from flops_fit.components import ModelFamily
 from flops_fit.hookspecs import PROJECT
 from flops_fit.plugins import Offer, load_plugins
 from flops_fit_conformance.reference import ReferenceData
 from flops_fit_conformance.sweeps import examples
+
+
+ALLOWED = (np, scipy.optimize, scipy.stats)
+"""Imported beforehand, because they add warning filters of their own; the core needs them too."""
 
 
 class Watch(MetaPathFinder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -17,8 +18,6 @@ ROWS, HELD_OUT = 400, 40
 """Rows of the reference data, of which the first are held out."""
 LENGTH, VOCABULARY = 16, 61
 IMAGE, LABELS = (3, 16, 16), 10
-STEPS = (1, 2, 4, 8, 16, 32)
-"""Widths of the ladder, in multiples of its step."""
 
 
 class ReferenceData(DataSource):
@@ -90,9 +89,9 @@ class ReferenceModel(ModelFamily):
     """Width of the smallest rung."""
 
     def ladder(self, n_min: float, n_max: float, data: DataSpec) -> Sequence[Size]:
-        """List six widths."""
-        sizes = [self.size(self.step * k, data) for k in STEPS]
-        return [size for size in sizes if n_min <= size.n_params <= n_max]
+        """List widths that double."""
+        sizes = (self.size(self.step * 2**k, data) for k in count())
+        return [size for size in takewhile(lambda s: s.n_params <= n_max, sizes) if size.n_params >= n_min]
 
     def size(self, width: int, data: DataSpec) -> Size:
         """Count embedding (or input layer), two square matrices with a bias, and the head."""

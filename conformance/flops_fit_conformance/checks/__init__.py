@@ -8,16 +8,21 @@ from typing import Any
 
 from flops_fit_conformance.checks import (
     component,
+    curve,
     data,
+    estimator,
     evaluation_data,
     flops,
+    form,
     imports,
     ladder,
     loss,
     model,
+    optimum,
     outputs,
     plugin,
     processes,
+    recovery,
     reported_loss,
 )
 
@@ -41,5 +46,8 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "data": _in(data, evaluation_data),
     "loss": _in(loss, reported_loss),
     "flops": _in(flops),
+    "surface": _in(form, optimum, recovery),
+    "curve": _in(form, curve),
+    "estimator": _in(estimator),
 }
 """What each group of subjects is held to; `subjects.Case.group` names one."""
