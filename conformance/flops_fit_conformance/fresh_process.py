@@ -26,7 +26,6 @@ from flops_fit.plugins import Offer, load_plugins
 from flops_fit_conformance.reference import ReferenceData
 from flops_fit_conformance.sweeps import examples
 
-
 ALLOWED = (np, scipy.optimize, scipy.stats)
 """Imported beforehand, because they add warning filters of their own; the core needs them too."""
 

@@ -13,7 +13,7 @@ from flops_fit_conformance.reference_runs import Floats, known_parameters
 
 MISFIT = 3e-3
 """Of ln loss: what a form may miss of a smooth surface without its bounds being to blame."""
-STEP = 1e-6
+LEAST_CHANGE, MOST_CHANGE = 1e-9, 1e-6
 """Relative change of the loss by which `predict` is differenced."""
 SLOPES = 1e-4
 """Allowed distance of slopes from differences, over the largest slope of the parameter."""
@@ -180,11 +180,15 @@ def _moved(form: SurfaceForm, theta: Floats, factors: Floats | float) -> Floats:
 
 
 def _clear_of_bounds(form: SurfaceForm, theta: Floats) -> tuple[Floats, Floats]:
-    """Return steps that change the loss by a millionth, and theta moved off its bounds by a few of them."""
+    """Return steps to difference by, and theta moved off its bounds by a few of them.
+
+    A step is a thousandth of the parameter, but for what would change the loss too much or drown in rounding.
+    """
     points = known_parameters(form).points
     stated = form.jacobian(theta, points.n_params, points.n_units)
     slopes = np.zeros_like(theta) if stated is None else np.abs(stated).max(axis=0)
-    steps = STEP * np.where(slopes > 0, np.median(points.loss) / np.maximum(slopes, 1e-300), 1.0)
+    per_share = np.where(slopes > 0, np.median(points.loss) / np.maximum(slopes, 1e-300), 1.0)
+    steps = np.clip(1e-3 * np.abs(theta), LEAST_CHANGE * per_share, MOST_CHANGE * per_share)
     low, high = np.array(form.bounds).T
     return np.clip(theta, low + 3 * steps, high - 3 * steps), steps
 
