@@ -58,7 +58,7 @@ def test_a_summary_holds_the_same_losses(result):
 
 def test_a_curve_is_drawn_over_the_data(result, tmp_path):
     (ax,) = result.plot().axes
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("D (pairs)", "L, nats per pair")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("D, pairs", "L, nats per pair")
     assert ax.get_xlim()[1] > 5e9
     assert result.save_plot(tmp_path / "curve.png").stat().st_size > 10_000
 

@@ -111,6 +111,13 @@ def _about_laws(stages: Any) -> None:
     plot.add_argument(
         "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
     )
+    plot.add_argument(
+        "--picture",
+        default="overview",
+        metavar="NAME",
+        help="overview (default), isoflop, size, data, loss, ratio, surface, residuals, backtest or curve",
+    )
+    plot.add_argument("--width", choices=("single", "double"), default="double", help="columns of a journal")
     plot.add_argument("--curves", action="store_true", help="draw how the losses fell; LAW is the directory")
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_WIDTHS = {"single": 3.5, "double": 7.2}
+"""Columns of a journal, inches."""
+
+
 def fit(args: argparse.Namespace) -> int:
     """Fit runs that exist: a sweep directory, or a table as CSV, Parquet or JSON lines."""
     from flops_fit.api import fit_runs
@@ -23,6 +27,7 @@ def fit(args: argparse.Namespace) -> int:
         args.runs,
         columns=_columns(args.columns),
         where=_where(args.where),
+        layout=args.layout,
         n_params=args.n_is,
         flops=args.c_is,
         loss_unit=args.loss_unit,
@@ -72,13 +77,14 @@ def table(args: argparse.Namespace) -> int:
 
 def plot(args: argparse.Namespace) -> int:
     """Draw a saved law, or the losses of a sweep on the way."""
-    from flops_fit.result import load, save_curves_plot
+    from flops_fit.result import load
+    from flops_fit.result.plots import save_curves_plot
 
     if args.curves:
         print(save_curves_plot(args.law, args.out))
         return DONE
     result = load(args.law)
-    print(result.save_plot(args.out))
+    print(result.save_plot(args.out, args.picture, width=_WIDTHS[args.width]))
     return status(result)
 
 

@@ -13,6 +13,7 @@ One model serves both trends, ln y = ln(floor + e^line): ln N* has no floor, ln 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -108,16 +109,14 @@ class Trend:
         if t >= 0:
             none = np.zeros(len(self.weights))
             return _Drift(none, np.zeros_like(self.lines), self.drifts**2 * t**3 / 3)
-        strength, seen = self.drifts[:, None] ** 2, self.log_flops - self.log_flops[-1]
-        shown = linearise(seen, self.log_values, self.floors)
-        precision = inverse(noise_covariance(seen, self.covariance, self.scatters, self.drifts, self.growths))
+        budgets, strength = _budgets_of(self), self.drifts[:, None] ** 2
+        seen = self.log_flops - self.log_flops[-1]
         shared = strength * drift_covariance(np.array([t]), seen, self.growths)[:, 0]
         unseen = self.drifts**2 * drift_covariance(np.array([t]), np.array([t]), self.growths)[:, 0, 0]
-        gain = np.einsum("mn,mnk->mk", shared, precision)
-        residual = shown.target - np.einsum("mnp,mp->mn", shown.design, self.lines)
+        gain = np.einsum("mn,mnk->mk", shared, budgets.precision)
         return _Drift(
-            mean=np.sum(gain * residual, axis=1),
-            known_from_line=np.einsum("mn,mnp->mp", gain, shown.design),
+            mean=np.sum(gain * budgets.residual, axis=1),
+            known_from_line=np.einsum("mn,mnp->mp", gain, budgets.design),
             variance=np.maximum(unseen - np.sum(gain * shared, axis=1), 0),
         )
 
@@ -129,6 +128,25 @@ class _Drift(NamedTuple):
     known_from_line: Floats
     """How the drift falls when the line is raised or tilted, shape (n_lines, 2)."""
     variance: Floats
+
+
+class _Budgets(NamedTuple):
+    """The budgets around every line of a mixture; it is the same whatever compute is asked about."""
+
+    design: Floats
+    residual: Floats
+    precision: Floats
+
+
+@lru_cache(maxsize=32)
+def _budgets_of(trend: Trend) -> _Budgets:
+    t = trend.log_flops - trend.log_flops[-1]
+    shown = linearise(t, trend.log_values, trend.floors)
+    return _Budgets(
+        design=shown.design,
+        residual=shown.target - np.einsum("mnp,mp->mn", shown.design, trend.lines),
+        precision=inverse(noise_covariance(t, trend.covariance, trend.scatters, trend.drifts, trend.growths)),
+    )
 
 
 def _mixture(weights: Floats, means: Floats, variances: Floats) -> LogEstimate:

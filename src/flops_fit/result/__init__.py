@@ -2,7 +2,6 @@
 
 from flops_fit.result.checklist import ChecklistItem as ChecklistItem
 from flops_fit.result.checklist import checklist_text as checklist_text
-from flops_fit.result.curves_plot import save_curves_plot as save_curves_plot
 from flops_fit.result.prediction import LossPrediction as LossPrediction
 from flops_fit.result.prediction import Prediction as Prediction
 from flops_fit.result.scaling import ScalingResult as ScalingResult

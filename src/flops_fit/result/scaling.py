@@ -163,11 +163,21 @@ class ScalingResult:
         """Answer the 22 questions that a paper on a scaling law should answer; what is not known says so."""
         return checklist_of(self.law)
 
-    def plot(self) -> Figure:
-        """Return a figure of four panels: IsoFLOP curves, and N*, D*, L* against C; of a curve, one panel."""
-        from flops_fit.result.plot import draw
+    def plot(self, picture: str = "overview", *, width: float = 7.2) -> Figure:
+        """Return a figure of one picture; nothing is shown or saved.
 
-        return draw(self.law)
+        Args:
+            picture: `overview` (IsoFLOP curves, and N*, D*, L* against C), `isoflop`, `size`, `data`, `loss`,
+                `ratio`, `surface`, `residuals` or `backtest`; of a curve of loss over one quantity
+                `overview`, `curve`, `residuals` or `backtest`.
+            width: Inches; journals have columns of 3.5 and 7.2.
+
+        Raises:
+            FitError: `unknown-picture` or `no-hindsight`.
+        """
+        from flops_fit.result.plots import figure_of
+
+        return figure_of(self.law, picture, width=width)
 
     def save(self, path: str | Path) -> Path:
         """Write the law as JSON to a file, or to `law.json` in a directory, and return where.
@@ -185,27 +195,16 @@ class ScalingResult:
         except OSError as error:
             raise unwritable(target, error) from error
 
-    def save_plot(self, path: str | Path) -> Path:
-        """Draw `plot` to a file, whose suffix names the format, and return where.
+    def save_plot(self, path: str | Path, picture: str = "overview", *, width: float = 7.2) -> Path:
+        """Draw `plot` to a file, whose suffix names the format (svg and pdf are vectors), and return where.
 
         Raises:
             StoreError: `unknown-format` or `unwritable-file`.
+            FitError: as `plot`.
         """
-        target, figure = Path(path), self.plot()
-        formats = figure.canvas.get_supported_filetypes()
-        if target.suffix.lower().removeprefix(".") not in formats:
-            raise StoreError(
-                f"{target}: {target.suffix or 'no suffix'!r} is no format of a plot; "
-                f"formats: {', '.join(sorted(formats))}.",
-                fix=f"name it {target.with_suffix('.png')}",
-                code="unknown-format",
-            )
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(target)
-        except OSError as error:
-            raise unwritable(target, error) from error
-        return target
+        from flops_fit.result.plots import save_figure
+
+        return save_figure(self.plot(picture, width=width), path)
 
     def _check_reliable(self) -> None:
         if self.status == "unreliable":

@@ -6,7 +6,7 @@ import pytest
 
 from flops_fit.cli import main
 from flops_fit.errors import StoreError
-from flops_fit.result.curves_plot import draw_curves, save_curves_plot
+from flops_fit.result.plots.training import draw_curves, save_curves_plot
 from flops_fit.runs import RunRecord, RunStore
 from flops_fit.runs.curves import CurvePoint
 

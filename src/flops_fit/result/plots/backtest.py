@@ -1,0 +1,96 @@
+"""What lower runs would have said of the upper ones, against what was found there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from flops_fit.fit import CurveLaw, Estimate, ScalingLaw
+from flops_fit.fit.hindsight import Forecast, Hindsight
+from flops_fit.result.plots.axes import count_axis, flops_axis, short_count, short_flops
+from flops_fit.result.plots.style import GUIDE, LINE, MINIMUM, SECOND
+
+Asked = Literal["n_params", "loss"]
+
+_COLOURS, _MARKERS = (LINE, SECOND, MINIMUM), ("o", "s", "^")
+_ASIDE = 0.015
+"""Share of the axis by which forecasts of the same thing stand beside each other."""
+_MOST_BARS = 12
+"""Forecasts from one origin beyond which their intervals would cover each other."""
+
+
+def draw_backtest(
+    ax: Axes, law: ScalingLaw, looks: Sequence[Hindsight], *, asked: Asked, legend: bool = True
+) -> Axes:
+    """Draw each forecast over what was found, less 1, in percent, with its 95% interval; 0 is a hit."""
+    ax.axhline(0, color=GUIDE, linewidth=0.8, zorder=1)
+    span = np.log(max(f.at for look in looks for f in look.forecasts) / min(look.seen for look in looks))
+    for i, look in enumerate(looks):
+        aside = float(np.exp(_ASIDE * span * (i - 1)))
+        _draw_look(ax, look, i, asked=asked, aside=aside, label=f"seen: up to {_amount(law, look.seen)}")
+    if _over_data(law):
+        count_axis(ax.xaxis, f"D, {law.unit}s")
+    else:
+        flops_axis(ax.xaxis)
+    ax.set_ylabel("N* forecast over found, %" if asked == "n_params" else "L forecast over found, %")
+    if legend:
+        ax.legend(loc="best")
+    return ax
+
+
+def about_backtest(looks: Sequence[Hindsight]) -> Iterator[str]:
+    """Say what the picture shows, and how often intervals held what was found."""
+    yield "The same law fitted to lower runs only, asked about the upper ones; bars are 95% intervals."
+    forecasts = [forecast for look in looks for forecast in look.forecasts]
+    sizes = [miss for f in forecasts if (miss := _miss(f, "n_params")) is not None]
+    if sizes:
+        yield f"N* was held by {sum(m.held for m in sizes)} of {len(sizes)} intervals."
+    losses = [miss for f in forecasts if (miss := _miss(f, "loss")) is not None]
+    yield f"L was held by {sum(m.held for m in losses)} of {len(losses)}."
+
+
+class _Miss:
+    """One forecast over what was found, in percent."""
+
+    def __init__(self, forecast: Estimate, found: float) -> None:
+        self.value, self.low, self.high = (
+            100 * (x / found - 1) for x in (forecast.value, forecast.interval.low, forecast.interval.high)
+        )
+
+    @property
+    def held(self) -> bool:
+        return self.low <= 0 <= self.high
+
+
+def _miss(forecast: Forecast, asked: Asked) -> _Miss | None:
+    if asked == "loss":
+        return _Miss(forecast.loss, forecast.found_loss)
+    if forecast.n_params is None or forecast.found_n_params is None:
+        return None
+    return _Miss(forecast.n_params, forecast.found_n_params)
+
+
+def _draw_look(ax: Axes, look: Hindsight, i: int, *, asked: Asked, aside: float, label: str) -> None:
+    shown = [(f.at * aside, miss) for f in look.forecasts if (miss := _miss(f, asked)) is not None]
+    x, values = [at for at, _ in shown], [miss.value for _, miss in shown]
+    bars = [[m.value - m.low for _, m in shown], [m.high - m.value for _, m in shown]]
+    ax.errorbar(
+        x,
+        values,
+        yerr=np.maximum(bars, 0) if len(shown) <= _MOST_BARS else None,
+        fmt=_MARKERS[i % len(_MARKERS)],
+        color=_COLOURS[i % len(_COLOURS)],
+        markersize=3.5,
+        elinewidth=0.9,
+        capsize=1.8,
+        label=label,
+    )
+
+
+def _over_data(law: ScalingLaw) -> bool:
+    return isinstance(law.headline, CurveLaw) and law.headline.over == "data"
+
+
+def _amount(law: ScalingLaw, seen: float) -> str:
+    return f"{short_count(seen)} {law.unit}s" if _over_data(law) else f"{short_flops(seen)} FLOPs"
