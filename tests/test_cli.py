@@ -227,7 +227,7 @@ def test_a_missing_spec_is_one_clear_error(capsys):
         (["fit", "."], "There is no sweep in ."),
         (["fit", "LAW", "--where", "data"], "'data' is not COLUMN=VALUE"),
         (["fit", "LAW", "--where", "a=1", "--where", "a=2"], "names one of a twice"),
-        (["fit", "LAW", "--where", "seed=0"], "columns and where choose from a table"),
+        (["fit", "LAW", "--where", "seed=0"], "columns, where and layout choose from a table"),
         (["fit", "LAW", "--form", "chinchila"], "use 'chinchilla'"),
         (["fit", "LAW", "--c-is", "6ND"], "C is declared to be 6·N·D, but it is"),
         (["export", "LAW", "--to", "runs.xlsx"], "'.xlsx' is no format of a table"),

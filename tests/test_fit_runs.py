@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import flops_fit
-from flops_fit.api import export_runs
-from flops_fit.errors import FlopsFitError, SpecError, TableError
+from flops_fit import export_runs
+from flops_fit.errors import FlopsFitError, SpecError, StoreError, TableError
 from flops_fit.runs import RunStore, read_table
 
 
@@ -218,3 +218,39 @@ def test_no_file_raises_anything_but_our_own_errors(tmp_path_factory, content, s
     path.write_bytes(content)
     with pytest.raises(FlopsFitError):
         flops_fit.fit_runs(path)
+
+
+@pytest.fixture(scope="module")
+def small() -> pd.DataFrame:
+    """Three budgets of five sizes: quickly fitted."""
+    flops, ratio = np.repeat([1e17, 1e18, 1e19], 5), np.tile(np.geomspace(1 / 4, 4, 5), 3)
+    n = 0.1 * flops**0.5 * ratio
+    d = flops / (6 * n)
+    return pd.DataFrame({"N": n, "D": d, "loss": 1.8 + 482 * n**-0.35 + 2085 * d**-0.37})
+
+
+def test_load_reads_a_law_a_sweep_and_a_table(small, tmp_path):
+    small.to_json(tmp_path / "runs.json", orient="records", double_precision=15)
+    with RunStore(tmp_path / "sweep" / "runs.sqlite") as store:
+        for record in read_table(small):
+            store.add(record)
+    fitted = flops_fit.load(tmp_path / "sweep")
+    fitted.save(tmp_path / "sweep")
+    best = fitted.law.headline.optimum(1e19).n_params.value
+    for source in ("sweep", "sweep/law.json", "runs.json"):
+        found = flops_fit.load(tmp_path / source)
+        assert found.law.headline.optimum(1e19).n_params.value == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.csv", "nowhere.json"])
+def test_load_of_nothing_is_one_clear_error(tmp_path, name):
+    with pytest.raises(StoreError, match="no law to read"):
+        flops_fit.load(tmp_path / name)
+
+
+def test_a_layout_declares_the_unit_of_the_loss_unless_somebody_knows_better():
+    d = np.geomspace(1e6, 1e9, 12)
+    theirs = pd.DataFrame({"params_total": 1e6, "tokens_trained": d, "val_bpb": 2 + 100 * d**-0.3})
+    for declared, unit in (("unknown", "bits per byte"), ("nats per token", "nats per token")):
+        fitted = flops_fit.fit_runs(theirs, layout="nanochat", form="m1", loss_unit=declared)
+        assert fitted.law.loss_unit == unit

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flops_fit.api import check_spec as check_spec
+    from flops_fit.api import export_runs as export_runs
     from flops_fit.api import find_optimal as find_optimal
     from flops_fit.api import fit_runs as fit_runs
     from flops_fit.api import load as load
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "check_spec": "api",
+    "export_runs": "api",
     "find_optimal": "api",
     "fit_runs": "api",
     "load": "api",

@@ -25,8 +25,10 @@ from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
 from flops_fit.fit import FlopConvention, SizeConvention, declare, fit_imported, fit_law
-from flops_fit.result import ScalingResult, load
-from flops_fit.runs import RUNS_FILE, audit_findings, measured_speed, write_table
+from flops_fit.result import ScalingResult
+from flops_fit.result import load as load_law
+from flops_fit.result.scaling import LAW_FILE
+from flops_fit.runs import RUNS_FILE, TABLES, audit_findings, measured_speed, write_table
 from flops_fit.sources import SPEC_FILE, RunSource, read_runs, read_sweep
 
 if TYPE_CHECKING:
@@ -159,6 +161,7 @@ def fit_runs(
     *,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, object] | None = None,
+    layout: str | None = None,
     n_params: SizeConvention = "unknown",
     flops: FlopConvention = "unknown",
     loss_unit: str = "unknown",
@@ -174,9 +177,11 @@ def fit_runs(
             RunRecords.
         columns: Our column names to the table's, e.g. {"N": "params"}.
         where: Fit only the rows of a table that hold these values, e.g. {"data": "c4"}.
+        layout: Whose table it is: "wandb", "nanochat" or "marin". Its columns, and the unit of its loss, are
+            then known; `columns` names what is missing or meant otherwise.
         n_params: What the table's N counts: "total" or "non-embedding" parameters.
         flops: What the table's C is: "6ND" or "counted" operations.
-        loss_unit: Of the table's loss, e.g. "nats per token"; never assumed.
+        loss_unit: Of the table's loss, e.g. "nats per token"; never assumed but of a `layout`.
         unit: What one unit of the table's D is, e.g. "token".
         form: What to fit, as in the field `fit` of a spec; None takes that of the sweep, or chooses.
         out: Directory to keep the law and the plots in.
@@ -184,7 +189,8 @@ def fit_runs(
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
-    runs = read_runs(source, columns=columns, where=where)
+    runs = read_runs(source, columns=columns, where=where, layout=layout)
+    loss_unit = runs.loss_unit if loss_unit == "unknown" else loss_unit
     form = runs.form if form is None else form
     law = fit_imported(
         runs.records,
@@ -197,6 +203,32 @@ def fit_runs(
     if out is not None:
         _keep(result, Path(out))
     return result
+
+
+def load(path: str | Path) -> ScalingResult:
+    """Return the result that a path holds: a law, a sweep, or a table of runs.
+
+    Args:
+        path: A `law.json` or a directory with one, as `save` and `run` write them; a sweep directory that has
+            no law yet, whose runs are fitted; or a table, which `fit_runs` takes without further options.
+
+    Raises:
+        StoreError: there is nothing to read (`no-law`).
+        FlopsFitError: what `fit_runs` raises.
+    """
+    source = Path(path)
+    has_only_runs = (source / RUNS_FILE).is_file() and not (source / LAW_FILE).is_file()
+    return fit_runs(source) if has_only_runs or _is_table(source) else load_law(source)
+
+
+def _is_table(path: Path) -> bool:
+    """Tell a table from a law: of files of JSON, a list is one."""
+    if path.suffix.lower() != ".json":
+        return path.suffix.lower() in TABLES and path.is_file()
+    try:
+        return path.read_text(encoding="utf-8").lstrip().startswith("[")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def export_runs(directory: str | Path, to: str | Path) -> int:

@@ -25,6 +25,7 @@ class Runs:
 
     records: tuple[RunRecord, ...]
     unit: str = "unit"
+    loss_unit: str = "unknown"
     findings: tuple[Finding, ...] = ()
     form: Mapping[str, Any] | None = None
     """The fit form of the spec that the runs were trained for, as its options."""
@@ -32,7 +33,11 @@ class Runs:
 
 
 def read_runs(
-    source: RunSource, *, columns: Mapping[str, str] | None, where: Mapping[str, object] | None
+    source: RunSource,
+    *,
+    columns: Mapping[str, str] | None,
+    where: Mapping[str, object] | None,
+    layout: str | None = None,
 ) -> Runs:
     """Read a sweep directory, a table or records, and look for sets of runs that a table mixes.
 
@@ -42,11 +47,12 @@ def read_runs(
     """
     is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
     if isinstance(source, str | Path | DataFrame) and not is_sweep:
-        table = load_table(source, columns=columns, where=where)
-        return Runs(records=table.records, findings=about_sets(table.records, table.labels))
-    if columns or where:
+        table = load_table(source, columns=columns, where=where, layout=layout)
+        findings = about_sets(table.records, table.labels)
+        return Runs(records=table.records, findings=findings, loss_unit=table.loss_unit)
+    if columns or where or layout:
         raise TableError(
-            f"columns and where choose from a table; {source if is_sweep else 'the source'} is none.",
+            f"columns, where and layout choose from a table; {source if is_sweep else 'the source'} is none.",
             fix="leave them out, or write a table first: flops-fit export DIR --to runs.csv",
             code="not-a-table",
         )

@@ -17,6 +17,7 @@ statuses = st.sampled_from(["completed", "diverged", "failed"])
 @st.composite
 def records(draw):
     status = draw(statuses)
+    spent = positive if status == "completed" else st.just(0.0) | positive
     return RunRecord(
         run_id=draw(words.filter(bool)),
         budget=draw(st.none() | positive),
@@ -24,9 +25,9 @@ def records(draw):
         seed=draw(st.integers(-(2**63) + 1, 2**63 - 1)),
         n_params=draw(positive),
         n_params_nonembedding=draw(numbers),
-        n_units=draw(positive),
-        flops=draw(positive),
-        flops_6nd=draw(positive),
+        n_units=draw(spent),
+        flops=draw(spent),
+        flops_6nd=draw(spent),
         loss=draw(positive if status == "completed" else st.none()),
         status=status,
         reason=draw(words),

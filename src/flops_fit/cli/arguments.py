@@ -74,6 +74,7 @@ def _about_laws(stages: Any) -> None:
         metavar="COLUMN=VALUE",
         help="only rows that hold this value; repeat for further columns",
     )
+    fit.add_argument("--layout", metavar="TOOL", help="whose table it is: wandb, nanochat or marin")
     fit.add_argument("--form", metavar="FORM", help="what to fit: a name, or YAML like '{kind: ces}'")
     fit.add_argument(
         "--n-is",

@@ -3,9 +3,11 @@
 from flops_fit.runs.audit import Audit as Audit
 from flops_fit.runs.audit import audit_findings as audit_findings
 from flops_fit.runs.export import write_table as write_table
+from flops_fit.runs.layouts import LAYOUTS as LAYOUTS
 from flops_fit.runs.record import Origin as Origin
 from flops_fit.runs.record import RunRecord as RunRecord
 from flops_fit.runs.record import Status as Status
+from flops_fit.runs.rows import TABLES as TABLES
 from flops_fit.runs.rows import DataFrame as DataFrame
 from flops_fit.runs.speed import Speed as Speed
 from flops_fit.runs.speed import measured_speed as measured_speed

@@ -19,6 +19,9 @@ SYMBOLS = {
 }
 """Short names that a table may use instead of ours."""
 
+PREFIXES = ("", "summary.", "config.")
+"""What trackers put before the names of columns."""
+
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
 """Columns that no table can do without, and what `--columns` calls them."""
 
@@ -47,10 +50,17 @@ def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Colu
     ours = set(COLUMNS)
     asked = {SYMBOLS.get(key, key): column for key, column in wanted.items()}
     places = _by_name(names, ours) | {
-        key: names.index(column) for key, column in asked.items() if column in names
+        key: place for key, column in asked.items() if (place := place_of(names, column)) is not None
     }
     columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
     return columns, [*_misdirected(names, wanted, ours), *_missing(columns, asked), *_repeated(columns)]
+
+
+def place_of(names: Sequence[str], column: str) -> int | None:
+    """Return where a column stands, with or without the prefix that a tracker put before it."""
+    found = (prefix + column for prefix in PREFIXES if prefix + column in names)
+    name = next(found, None)
+    return None if name is None else names.index(name)
 
 
 def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
@@ -73,7 +83,7 @@ def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]
             close += difflib.get_close_matches(key, allowed, n=1)
             fix = f"--columns {close[0]}={column}" if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
-        elif column not in names:
+        elif place_of(names, column) is None:
             near = (difflib.get_close_matches(column, names, n=1) or ["COLUMN"])[0]
             yield Complaint(
                 f"columns: {key} is said to be {column!r}, but the table has {_listed(names)}",

@@ -74,6 +74,8 @@ def read_rows(source: str | Path | DataFrame) -> Rows:
 
 
 PARQUET, JSON_LINES = frozenset({".parquet", ".pq"}), frozenset({".jsonl", ".ndjson"})
+TABLES = frozenset({".csv", ".json"}) | PARQUET | JSON_LINES
+"""What the suffix of a table is; of JSON, a list of objects is one."""
 
 
 def written(value: Any) -> str:

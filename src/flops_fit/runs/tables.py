@@ -8,8 +8,10 @@ from typing import Any
 from flops_fit.runs.cells import KINDS, is_blank, number, value_of
 from flops_fit.runs.columns import NEEDED, Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.layouts import translated
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
+from flops_fit.runs.unfold import unfolded
 from flops_fit.runs.where import chosen
 
 
@@ -20,6 +22,8 @@ class Table:
     records: tuple[RunRecord, ...]
     labels: Mapping[str, tuple[str, ...]]
     """Column to the text of each run, e.g. which data it was trained on."""
+    loss_unit: str = "unknown"
+    """Of the loss, where the layout says."""
 
 
 def read_table(
@@ -27,9 +31,10 @@ def read_table(
     *,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, object] | None = None,
+    layout: str | None = None,
 ) -> tuple[RunRecord, ...]:
     """Return the records of `load_table`."""
-    return load_table(source, columns=columns, where=where).records
+    return load_table(source, columns=columns, where=where, layout=layout).records
 
 
 def load_table(
@@ -37,23 +42,28 @@ def load_table(
     *,
     columns: Mapping[str, str] | None = None,
     where: Mapping[str, object] | None = None,
+    layout: str | None = None,
 ) -> Table:
     """Read the runs of a table.
 
     Columns N, D and loss are needed; C (FLOPs), budget, seed and every column of our own exports are used
     where they are there. Without C, compute is 6·N·D. A column `group` that holds text names no budgets.
+    Columns `config` and `summary` that hold objects become one column per key, e.g. `config.n_params`.
 
     Args:
         source: A CSV file with a header, a Parquet file, JSON lines, a JSON list of objects, or a pandas
             DataFrame.
         columns: Our name to the table's, e.g. {"N": "params", "D": "tokens"}.
         where: Take only rows that hold these values, e.g. {"data": "c4"}; any column of the table will do.
+        layout: Whose table it is, so that its columns are known: one of `LAYOUTS`.
 
     Raises:
         TableError: `no-table`, `table-format`, `needs-pyarrow`, `missing-column`, `unknown-column`,
-            `bad-where` or `bad-cells`, with every problem of the table in one message.
+            `unknown-layout`, `bad-where` or `bad-cells`, with every problem of the table in one message.
     """
-    table = read_rows(source)
+    table, loss_unit = unfolded(read_rows(source)), "unknown"
+    if layout is not None:
+        table, loss_unit = translated(table, layout, columns or {})
     if not table.header:
         raise collected(table.source, [Complaint("it has no runs", "give one row per run", "table-format")])
     found, complaints = find_columns(table.header, columns or {})
@@ -66,7 +76,8 @@ def load_table(
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
         raise collected(table.source, complaints)
-    return Table(records=tuple(_record(found, row) for row in rows), labels=_labels(found, rows))
+    records = tuple(_record(found, row) for row in rows)
+    return Table(records=records, labels=_labels(found, rows), loss_unit=loss_unit)
 
 
 def _without_text_groups(columns: Columns, rows: Sequence[Row]) -> Columns:
@@ -122,20 +133,24 @@ def _bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
 
 
 def _will_do(columns: Columns, row: Row, name: str) -> bool:
-    """Accept a blank cell unless it is N or D of any run or the loss of a completed one."""
+    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing."""
     cell = columns.cell(row.cells, name).strip()
-    if not is_blank(cell):
-        return KINDS[name].is_valid(cell)
-    status = columns.cell(row.cells, "status").strip()
-    return name not in NEEDED or (name == "loss" and status in {"diverged", "failed"})
+    completed = columns.cell(row.cells, "status").strip() not in {"diverged", "failed"}
+    if is_blank(cell):
+        return name not in NEEDED or not completed
+    return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number(cell) == 0)
 
 
 # ---- rows
 
+_SPENT = frozenset({"n_units", "flops", "flops_6nd"})
+"""Nothing where a run failed before its first step."""
 _OPEN: Mapping[str, Any] = {
     "budget": None,
     "size": "",
     "seed": 0,
+    "n_params": 0.0,
+    "n_units": 0.0,
     "n_params_nonembedding": None,
     "loss": None,
     "origin": "imported",
@@ -148,6 +163,6 @@ def _record(columns: Columns, row: Row) -> RunRecord:
     values = {name: value_of(name, columns.cell(row.cells, name)) for name in columns.places}
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     given = {name: value for name, value in given.items() if value != ""}
-    flops_6nd = 6.0 * given["n_params"] * given["n_units"]
+    flops_6nd = 6.0 * given.get("n_params", 0.0) * given.get("n_units", 0.0)
     open_fields = {**_OPEN, "run_id": row.name, "flops": flops_6nd, "flops_6nd": flops_6nd}
     return RunRecord(**{**open_fields, **given})
