@@ -84,7 +84,7 @@ def test_an_undeclared_loss_is_never_said_to_be_in_nats(frame):
     result = flops_fit.fit_runs(frame)
     assert result.law.loss_unit == "unknown"
     assert "nats" not in result.describe() + result.law.to_json()
-    assert result.plot().axes[3].get_ylabel() == "L*, unit unknown"
+    assert result.plot().axes[-1].get_ylabel() == "L*, unit unknown"
 
 
 def test_a_form_is_chosen_by_name(frame):

@@ -12,31 +12,12 @@ from matplotlib.figure import Figure
 
 from flops_fit.cli import main
 from flops_fit.errors import FitError
-from flops_fit.fit import Chinchilla, Conventions, fit_law
-from flops_fit.fit.curves import M2
-from flops_fit.fit.mixture_law import MixtureLaw
+from flops_fit.fit import Conventions, fit_law
 from flops_fit.result import ScalingResult
 from flops_fit.result.plots import DOUBLE_COLUMN, SINGLE_COLUMN, draw_path, figure_of, picture_names
 from flops_fit.result.plots.residuals import residuals_of
 
 KINDS = ("valley", "surface", "average", "of a plugin", "curve over data", "curve over compute")
-
-
-@pytest.fixture(scope="session")
-def laws(fitted, sweep, known_law):
-    """One law of every kind."""
-    loose = [replace(r, budget=None, flops=r.flops * (1 + i % 9)) for i, r in enumerate(sweep())]
-    surface = fit_law(loose, Chinchilla(), unit="token")
-    one_size = [replace(r, n_params=1e6, budget=None) for r in sweep()]
-    average = MixtureLaw(members=(surface.headline, surface.headline), weights=np.array([0.6, 0.4]))
-    return {
-        "valley": fitted,
-        "surface": surface,
-        "average": replace(surface, headline=average),
-        "of a plugin": known_law,
-        "curve over data": fit_law(one_size, M2(), unit="image"),
-        "curve over compute": fit_law(sweep(), M2(over="compute"), unit="image"),
-    }
 
 
 @pytest.mark.parametrize("width", [SINGLE_COLUMN, pytest.param(DOUBLE_COLUMN, marks=pytest.mark.nightly)])
