@@ -20,7 +20,7 @@ PROBLEMS = [
 @pytest.mark.parametrize("cls", TREE)
 def test_an_error_shows_problem_fix_and_code_and_survives_pickling(cls):
     error = cls("nothing works", fix="try again", code="some-code")
-    assert str(error) == "nothing works\n  fix: try again\n  see: docs/reference/errors.md#some-code"
+    assert str(error) == "nothing works\n  fix: try again\n  see: flops-fit explain some-code"
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.code) == (cls, str(error), "some-code")
 
@@ -49,10 +49,10 @@ def test_a_spec_error_numbers_its_problems():
         "2 problems in sweep.yaml:",
         "  1. sweep.yaml:3: model: no model is called 'x'",
         "    fix: use 'y'",
-        "    see: docs/reference/errors.md#unknown-component",
+        "    see: flops-fit explain unknown-component",
         "  2. sweep.yaml:9: seeds: [] is empty",
         "    fix: write `seeds: [0]`",
-        "    see: docs/reference/errors.md#bad-seeds",
+        "    see: flops-fit explain bad-seeds",
     ]
     assert (error.code, error.fix) == ("unknown-component", "use 'y'")
 

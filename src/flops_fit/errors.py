@@ -10,15 +10,13 @@
     └── FitError         (ValueError)    the runs cannot determine the answer
 
 Each message has three parts: the problem (where, what was found, what is allowed), the fix (something to
-paste or to do) and a code, which is an anchor in docs/reference/errors.md.
+paste or to do) and the command that explains its code, from docs/reference/errors.md.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-
-DOCS = "docs/reference/errors.md"
 
 
 class FlopsFitError(Exception):
@@ -29,7 +27,7 @@ class FlopsFitError(Exception):
         self.problem, self.fix, self.code = problem, fix, code
 
     def __str__(self) -> str:
-        return f"{self.problem}\n  fix: {self.fix}\n  see: {DOCS}#{self.code}"
+        return f"{self.problem}\n  fix: {self.fix}\n  see: flops-fit explain {self.code}"
 
     # Workers pickle exceptions, and the default reduction loses keyword-only arguments.
     def __reduce__(self) -> tuple[object, ...]:
@@ -50,7 +48,7 @@ class Problem:
     code: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.problem}\n  fix: {self.fix}\n  see: {DOCS}#{self.code}"
+        return f"{self.where}: {self.problem}\n  fix: {self.fix}\n  see: flops-fit explain {self.code}"
 
 
 class SpecError(FlopsFitError, ValueError):

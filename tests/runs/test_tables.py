@@ -124,7 +124,7 @@ def test_missing_columns_are_named_with_what_was_found_and_a_fix_to_paste(table)
     assert str(caught.value).partition("runs.csv")[2] == (
         ": no column for N (n_params), D (n_units), loss (loss); the table has params, tokens, final_loss.\n"
         "  fix: --columns N=params,D=tokens,loss=final_loss\n"
-        "  see: docs/reference/errors.md#missing-column"
+        "  see: flops-fit explain missing-column"
     )
 
 

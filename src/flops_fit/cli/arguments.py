@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flops_fit.cli import checklist, estimate, laws, selftest, sweeps
+from flops_fit.cli import authors, checklist, estimate, explain, laws, selftest, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     _about_sweeps(stages)
     _about_laws(stages)
     _about_files(stages)
+    _about_authors(stages)
     return root
 
 
@@ -142,12 +143,21 @@ def _about_files(stages: Any) -> None:
     )
 
 
+def _about_authors(stages: Any) -> None:
+    new = _command(stages, authors.new_plugin)
+    new.add_argument("name", metavar="NAME", help="name of the distribution to publish, e.g. gated-ssm")
+    new.add_argument("--directory", type=Path, metavar="DIR", help="folder to write (default ./NAME)")
+
+    told = _command(stages, explain.explain)
+    told.add_argument("code", metavar="CODE", nargs="?", help="e.g. unknown-op; without it, list all")
+
+
 def _command(
     stages: Any, run: Callable[[argparse.Namespace], int], *, json_too: bool = False
 ) -> argparse.ArgumentParser:
     """Add the command that `run` carries out; its docstring is what `--help` says."""
     command: argparse.ArgumentParser = stages.add_parser(
-        run.__name__, help=run.__doc__, description=run.__doc__
+        run.__name__.replace("_", "-"), help=run.__doc__, description=run.__doc__
     )
     command.set_defaults(run=run, json=False)
     if json_too:

@@ -1,4 +1,4 @@
-"""Prints held-out losses by width and learning rate: does one rate suit all widths? Ten minutes on one core."""
+"""Prints losses by width and learning rate: does one rate suit all widths? Ten minutes on one core."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -8,7 +8,7 @@ from flops_fit.builtin.losses import CrossEntropy
 from flops_fit.builtin.text import StdlibText
 from flops_fit.components import Batch
 
-from gated_ssm.family import GatedSsm
+from gated_ssm.family import GatedSsmFamily
 
 STEPS, ROWS, SEEDS = 300, 16, (0, 1)
 WIDTHS = (16, 32, 60, 120)
@@ -25,7 +25,7 @@ def main() -> None:
 
 def trained(width: int, lr: float, seed: int) -> float:
     """Return the held-out loss after a warm-up over a tenth of the steps and a cooldown over a fifth."""
-    family, loss_of = GatedSsm(), CrossEntropy()
+    family, loss_of = GatedSsmFamily(), CrossEntropy()
     size = next(s for s in family.ladder(1, 1e6, TEXT.spec()) if s.options["width"] == width)
     torch.manual_seed(seed)
     model = family.build(size, TEXT.spec())

@@ -4,7 +4,7 @@ import torch
 from flops_fit.builtin.flops import TracedFlops
 from flops_fit.builtin.text import StdlibText
 
-from gated_ssm.family import GatedSsm
+from gated_ssm.family import GatedSsmFamily
 from gated_ssm.flops import GatedSsmFlops
 from gated_ssm.model import recur
 
@@ -21,7 +21,7 @@ def test_the_scan_equals_the_recurrence_step_by_step() -> None:
 
 def test_the_counter_is_the_traced_count_plus_the_recurrence() -> None:
     data = StdlibText(length=16)
-    for model in (GatedSsm(), GatedSsm(n_layers=3)):
+    for model in (GatedSsmFamily(), GatedSsmFamily(n_layers=3)):
         for size in model.ladder(1e3, 1e5, data.spec()):
             counted = GatedSsmFlops().train_flops_per_unit(model, size, data)
             traced = TracedFlops().train_flops_per_unit(model, size, data)

@@ -1,1 +1,1 @@
-"""A gated diagonal state-space language model for flops-fit."""
+"""A model family for flops-fit."""

@@ -19,14 +19,14 @@ STEP = 1.12
 """Each width is about this many times the one before, and at least one grain more."""
 
 
-class GatedSsm(ModelFamily):
+class GatedSsmFamily(ModelFamily):
     """A gated diagonal state-space language model; its sizes differ in width.
 
     RMSNorm without gains, no biases, embedding and head untied.
     """
 
     kind: Literal["gated_ssm"] = "gated_ssm"
-    default_lr: ClassVar[float] = 0.5
+    default_lr: ClassVar[float] = 0.65
     lr_transfers: ClassVar[bool] = True
     """README.md has the measurement."""
     causal: ClassVar[bool] = True
@@ -48,10 +48,10 @@ class GatedSsm(ModelFamily):
 
     def build(self, size: Size, data: DataSpec) -> torch.nn.Module:
         """Build one size; its longest memory at the start of training is one row of the data."""
-        from gated_ssm.model import GatedSsmModel
+        from gated_ssm.model import GatedSsmNetwork
 
         width = size.options["width"]
-        return GatedSsmModel(
+        return GatedSsmNetwork(
             width, self.n_layers, vocabulary=vocabulary_of(data), horizon=data.units_per_sample
         )
 

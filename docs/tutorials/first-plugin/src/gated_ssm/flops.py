@@ -5,7 +5,7 @@ from typing import Literal
 from flops_fit.components import DataSource, FlopCounter, ModelFamily, Size
 from flops_fit.errors import PluginError
 
-from gated_ssm.family import GatedSsm, vocabulary_of
+from gated_ssm.family import GatedSsmFamily, vocabulary_of
 
 
 class GatedSsmFlops(FlopCounter):
@@ -20,7 +20,7 @@ class GatedSsmFlops(FlopCounter):
 
     def train_flops_per_unit(self, model: ModelFamily, size: Size, data: DataSource) -> float:
         """Return 6·(layers·(4w² + w) + w·V)."""
-        if not isinstance(model, GatedSsm):
+        if not isinstance(model, GatedSsmFamily):
             raise PluginError(
                 f"The FLOP counter gated_ssm counts the model gated_ssm, not {model.kind}.",
                 fix="remove `flops` from the spec; the default counts any model",

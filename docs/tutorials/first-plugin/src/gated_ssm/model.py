@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, rms_norm, silu
 
 
-class GatedSsmModel(nn.Module):
+class GatedSsmNetwork(nn.Module):
     """Maps `input_ids`, int64 (batch, length), to logits, (batch, length, vocabulary)."""
 
     def __init__(self, width: int, n_layers: int, *, vocabulary: int, horizon: int) -> None:

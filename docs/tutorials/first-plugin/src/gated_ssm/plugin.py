@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from flops_fit.components import FitForm, FlopCounter, ModelFamily
 from flops_fit.hookspecs import hookimpl
 
-from gated_ssm.family import GatedSsm
+from gated_ssm.family import GatedSsmFamily
 from gated_ssm.flops import GatedSsmFlops
 from gated_ssm.form import Droppo
 
@@ -15,7 +15,7 @@ flops_fit_api_version = 1
 @hookimpl
 def flops_fit_models() -> Iterable[type[ModelFamily]]:
     """Offer `gated_ssm`."""
-    return [GatedSsm]
+    return [GatedSsmFamily]
 
 
 @hookimpl
