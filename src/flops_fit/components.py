@@ -134,6 +134,13 @@ class DataSource(Component):
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the fixed held-out set once, in the same order every time; the last batch may be short."""
 
+    def bayes_loss(self) -> float | None:
+        """Return the least mean loss that any model can reach on this held-out set, nats per unit.
+
+        None where it is not known, as for all data that nobody made up.
+        """
+        return None
+
 
 class LossFunction(Component):
     """The training and evaluation loss."""

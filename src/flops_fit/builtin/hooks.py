@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from flops_fit.builtin.flops import SixND, TracedFlops
 from flops_fit.builtin.forms import FORMS
 from flops_fit.builtin.losses import CrossEntropy
+from flops_fit.builtin.synthetic import SyntheticLanguage
 from flops_fit.builtin.text import StdlibText
 from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction
 from flops_fit.hookspecs import API_VERSION, hookimpl
@@ -14,8 +15,8 @@ flops_fit_api_version = API_VERSION
 
 @hookimpl
 def flops_fit_data() -> Iterable[type[DataSource]]:
-    """Offer `stdlib_text`."""
-    return [StdlibText]
+    """Offer `stdlib_text` and `synthetic_language`."""
+    return [StdlibText, SyntheticLanguage]
 
 
 @hookimpl
