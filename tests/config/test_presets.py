@@ -1,5 +1,6 @@
 """What `flops-fit init` writes is a valid spec, and its comments are the fields' own docstrings."""
 
+import json
 import re
 
 import pytest
@@ -49,6 +50,15 @@ def test_every_field_of_the_spec_and_of_the_components_is_shown_with_its_meaning
     assert read_value(uncommented(text))["model"].keys() >= {"kind", "depth", "activation", "rotary"}
 
 
+def test_editors_find_every_option_of_every_plugin_in_the_schema_that_the_first_line_names(tmp_path):
+    write_initial_spec(tmp_path / "mine.yaml", model="tiny", data="numbers")
+    marker, _, name = (tmp_path / "mine.yaml").read_text().splitlines()[0].partition("$schema=")
+    schema = json.loads((tmp_path / name).read_text())
+    assert marker == "# yaml-language-server: "
+    assert schema == SweepSpec.model_json_schema()
+    assert schema["$defs"]["TinyModel"]["properties"].keys() >= {"depth", "activation", "rotary"}
+
+
 def test_init_of_an_unknown_model_says_what_is_installed(tmp_path):
     with pytest.raises(PluginError, match="no model is called 'tinny'; installed: other, tiny"):
         write_initial_spec(tmp_path / "sweep.yaml", model="tinny", data="numbers")
@@ -61,6 +71,7 @@ def test_init_overwrites_nothing(tmp_path):
         write_initial_spec(tmp_path / "sweep.yaml", model="tiny", data="numbers")
     assert (caught.value.code, caught.value.fix) == ("spec-exists", "add --out sweep-2.yaml")
     assert (tmp_path / "sweep.yaml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
 def test_init_into_a_missing_folder_is_a_clear_error(tmp_path):

@@ -43,7 +43,7 @@ def schema(_: argparse.Namespace) -> int:
 
 
 def init(args: argparse.Namespace) -> int:
-    """Write a commented spec to start from."""
+    """Write a commented spec to start from, and the schema by which editors complete it."""
     from flops_fit.config import write_initial_spec
 
     write_initial_spec(args.out, model=args.model, data=args.data, preset=args.preset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,16 +76,18 @@ def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
 def write_initial_spec(
     path: Path, *, model: str, data: str, preset: Literal["quick", "thorough"] = "quick"
 ) -> None:
-    """Write `init_text` to a file that does not exist yet.
+    """Write `init_text` to a file that does not exist yet, and beside it the schema for editors.
 
     Raises:
         StoreError: `spec-exists`, or `unwritable-spec`.
         PluginError: `unknown-component`.
     """
-    text = init_text(model, data, preset)
+    text, schema = init_text(model, data, preset), path.with_suffix(".schema.json")
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(f"# yaml-language-server: $schema={schema.name}\n{text}")
+        # Not the user's own: what is installed may have changed since an earlier one was written.
+        schema.write_text(json.dumps(SweepSpec.model_json_schema(), indent=2), encoding="utf-8")
     except FileExistsError as error:
         raise StoreError(
             f"{path}: exists and is kept", fix=f"add --out {path.stem}-2{path.suffix}", code="spec-exists"
