@@ -37,7 +37,7 @@ def test_a_curve_is_described_by_its_losses(result):
     header, _, *rows = table.splitlines()
     assert [cell.strip() for cell in header.strip("|").split("|")] == [
         "D (pairs)",
-        "L (nats per pair)",
+        "L",
         "L, 95%",
         "notes",
     ]
@@ -46,7 +46,9 @@ def test_a_curve_is_described_by_its_losses(result):
     assert rows[-1].endswith("| [1]   |")
     assert "Fit 'm2' to 10 runs: E 0." in result.describe()
     assert "no best size" in result.describe()
-    assert fitted.startswith("[1] Extrapolated: 10 times")
+    assert fitted.startswith(
+        "L in nats per pair. 95%: intervals of what a run will show.\n[1] Extrapolated: 10"
+    )
 
 
 def test_a_summary_holds_the_same_losses(result):

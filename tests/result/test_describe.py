@@ -15,15 +15,16 @@ from flops_fit.result import ScalingResult
 GOLDEN = """\
 UNRELIABLE: The best size lies at or beyond the last size trained at 1e+15 FLOPs.
 
-| C (FLOPs) | N     | N, 95%         | D (tokens) | D, 95%         | D/N | L (nats per token) | L, 95%         | notes |
-|-----------|-------|----------------|------------|----------------|-----|--------------------|----------------|-------|
-| 1.00e+15  | 1.00M | 833K to 1.20M  | 167M       | 139M to 200M   | 167 | 3.500              | 3.465 to 3.535 |       |
-| 3.16e+15  | 1.78M | 1.48M to 2.13M | 296M       | 247M to 356M   | 167 | 3.337              | 3.304 to 3.370 |       |
-| 1.00e+16  | 3.16M | 2.64M to 3.79M | 527M       | 439M to 632M   | 167 | 3.191              | 3.160 to 3.223 |       |
-| 3.16e+16  | 5.62M | 4.69M to 6.75M | 937M       | 781M to 1.12B  | 167 | 3.062              | 3.032 to 3.093 |       |
-| 1.00e+17  | 10.0M | 8.33M to 12.0M | 1.67B      | 1.39B to 2.00B | 167 | 2.946              | 2.917 to 2.976 |       |
-| 1.00e+18  | 31.6M | 22.0M to 45.5M | 5.27B      | 3.66B to 7.59B | 167 | 2.752              | 2.725 to 2.779 | [1]   |
+| C (FLOPs) | N     | N, 95%         | N as good      | D (tokens) | D, 95%         | D/N | L     | L, 95%         | notes |
+|-----------|-------|----------------|----------------|------------|----------------|-----|-------|----------------|-------|
+| 1.00e+15  | 1.00M | 833K to 1.20M  | 563K to 1.78M  | 167M       | 139M to 200M   | 167 | 3.500 | 3.465 to 3.535 |       |
+| 3.16e+15  | 1.78M | 1.48M to 2.13M | 1.00M to 3.16M | 296M       | 247M to 356M   | 167 | 3.337 | 3.304 to 3.370 |       |
+| 1.00e+16  | 3.16M | 2.64M to 3.79M | 1.78M to 5.62M | 527M       | 439M to 632M   | 167 | 3.191 | 3.160 to 3.223 |       |
+| 3.16e+16  | 5.62M | 4.69M to 6.75M | 3.16M to 9.99M | 937M       | 781M to 1.12B  | 167 | 3.062 | 3.032 to 3.093 |       |
+| 1.00e+17  | 10.0M | 8.33M to 12.0M | 5.63M to 17.8M | 1.67B      | 1.39B to 2.00B | 167 | 2.946 | 2.917 to 2.976 |       |
+| 1.00e+18  | 31.6M | 22.0M to 45.5M | 17.8M to 56.2M | 5.27B      | 3.66B to 7.59B | 167 | 2.752 | 2.725 to 2.779 | [1]   |
 
+L in nats per token. 95%: intervals. N as good: sizes whose loss is within 1.00% of the least, by which single runs scatter.
 [1] Extrapolated: 10 times the largest budget trained.
 
 Fit: 'known', 63 runs, 1.00e+15 to 1.00e+17 FLOPs.

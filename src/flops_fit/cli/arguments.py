@@ -109,6 +109,12 @@ def _about_laws(stages: Any) -> None:
     table.add_argument(
         "--flops", type=float, nargs="+", metavar="C", help="budgets (default: trained and 10x)"
     )
+    table.add_argument(
+        "--format",
+        choices=("markdown", "text", "latex", "csv", "html", "json"),
+        default="markdown",
+        help="how to write it (default markdown); csv and json hold full numbers",
+    )
     plot = _law(_command(stages, laws.plot))
     plot.add_argument(
         "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"

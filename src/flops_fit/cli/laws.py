@@ -71,7 +71,7 @@ def table(args: argparse.Namespace) -> int:
     from flops_fit.result import load
 
     result = load(args.law)
-    print(result.chinchilla_table(args.flops or ()))
+    print(result.chinchilla_table(args.flops or (), args.format))
     return status(result)
 
 

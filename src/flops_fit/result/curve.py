@@ -1,6 +1,5 @@
 """What a curve of the loss over one quantity answers: no best size, but the loss at any x."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,9 @@ from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.prediction import general_caveats
-from flops_fit.result.table import aligned, banners
+from flops_fit.result.tables import Column, Row, Table, banners
+from flops_fit.result.tables.table import ABOUT_ALL
+from flops_fit.result.tables.text import as_markdown
 
 _MOST_ROWS = 12
 
@@ -44,7 +45,6 @@ def points_on_curve(curve: CurveLaw) -> tuple[PointOnCurve, ...]:
 
 def describe_curve(law: ScalingLaw, curve: CurveLaw) -> str:
     """Return the losses as a table, with what was fitted and what is doubtful underneath."""
-    points = points_on_curve(curve)
     parameters = zip(curve.form.param_names, curve.theta, strict=True)
     fitted = [
         f"Fit {curve.name!r} to {len(curve.x)} runs: "
@@ -53,27 +53,38 @@ def describe_curve(law: ScalingLaw, curve: CurveLaw) -> str:
         "A curve of the loss over one quantity knows of no best size.",
     ]
     findings = [f"{f.severity} {f.code}: {f.message}\n  {f.action}" for f in law.findings]
-    return "\n\n".join(
-        ["\n".join([*banners(law), *_table(law, curve, points)]), "\n".join(fitted), "\n".join(findings)]
+    table = as_markdown(curve_table(law, curve))
+    return "\n\n".join([table, "\n".join(fitted), "\n".join(findings)])
+
+
+def curve_table(law: ScalingLaw, curve: CurveLaw, *, caveats: bool = True) -> Table:
+    """Tabulate the losses of `points_on_curve`."""
+    points, over_data = points_on_curve(curve), curve.over == "data"
+    shown = numbers.count if over_data else numbers.compute
+    x = (
+        Column(name="n_units", title="D", unit=f"{law.unit}s")
+        if over_data
+        else Column(name="flops", title="C", unit="FLOPs")
     )
-
-
-def _table(law: ScalingLaw, curve: CurveLaw, points: Sequence[PointOnCurve]) -> list[str]:
-    header = (x_label(law, curve), f"L ({numbers.unit(law.loss_unit)})", "L, 95%", "notes")
-    shown = numbers.count if curve.over == "data" else numbers.compute
-    rows = [
-        (
-            shown(p.x),
-            numbers.loss(p.loss),
-            numbers.loss_range(p.loss_interval),
-            "[1]" * (p.extrapolation > 1.001),
-        )
-        for p in points
-    ]
-    notes = ["Extrapolated: 10 times the largest trained.", *(f"All rows: {c}" for c in general_caveats(law))]
-    return [*aligned([header, *rows]), "", *(f"[{i}] {note}" for i, note in enumerate(notes, 1))]
-
-
-def x_label(law: ScalingLaw, curve: CurveLaw) -> str:
-    """Name x as a header does."""
-    return f"D ({law.unit}s)" if curve.over == "data" else "C (FLOPs)"
+    loss_unit = numbers.unit(law.loss_unit)
+    return Table(
+        banners=banners(law),
+        columns=(
+            x,
+            Column(name="loss", title="L", unit=loss_unit),
+            Column(name="loss_interval", title="L, 95%"),
+        ),
+        rows=tuple(
+            Row(
+                values=(p.x, p.loss, p.loss_interval),
+                cells=(shown(p.x), numbers.loss(p.loss), numbers.loss_range(p.loss_interval)),
+                notes=(1,) if p.extrapolation > 1.001 else (),
+            )
+            for p in points
+        ),
+        notes=(
+            "Extrapolated: 10 times the largest trained.",
+            *(f"{ABOUT_ALL}{c}" for c in general_caveats(law) if caveats),
+        ),
+        legend=f"L in {loss_unit}. 95%: intervals of what a run will show.",
+    )

@@ -9,7 +9,7 @@ from flops_fit.fit import Conventions, Estimate, Law, ScalingLaw, ValleyLaw
 from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.result import numbers
-from flops_fit.result.table import aligned
+from flops_fit.result.tables import aligned
 
 _WIDTH = 110
 

@@ -19,7 +19,7 @@ from flops_fit.result.describe import describe
 from flops_fit.result.machine import compute_of, machine_of
 from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
 from flops_fit.result.question import Question, check_positive
-from flops_fit.result.table import format_table
+from flops_fit.result.tables import Table, chinchilla_table, written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,17 +110,30 @@ class ScalingResult:
             self._check_reliable()
         return predict_loss(self.law, float(n_params), float(n_units))
 
-    def chinchilla_table(self, budgets: Sequence[float] = ()) -> str:
-        """Return the optimum of each budget as a Markdown table, with its caveats underneath.
+    def chinchilla_table(
+        self,
+        budgets: Sequence[float] = (),
+        format: str = "markdown",  # noqa: A002 - what its users look for
+    ) -> str:
+        """Return the optimum of each budget as a table, with its caveats underneath.
 
-        Numbers of an unreliable fit are shown under a banner that says so. Without `budgets` the table covers
-        those trained and ten times the largest.
+        Numbers of an unreliable fit are shown under a banner that says so.
+
+        Args:
+            budgets: FLOPs; by default those trained and ten times the largest.
+            format: `markdown`, `text`, `latex` (for booktabs), `csv`, `html` (a fragment) or `json`. CSV and
+                JSON hold full numbers.
+
+        Raises:
+            FitError: `bad-query` or `unknown-format`.
         """
         for budget in budgets:
             check_positive(flops=budget)
-        return format_table(
-            self.law, [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]
-        )
+        return written(self._table(budgets), format)
+
+    def _table(self, budgets: Sequence[float] = (), *, caveats: bool = True) -> Table:
+        predictions = [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]
+        return chinchilla_table(self.law, predictions, caveats=caveats)
 
     def budgets_of_interest(self) -> tuple[float, ...]:
         """Return the budgets trained, or a ladder where there are none, and ten times the largest."""
@@ -132,8 +145,7 @@ class ScalingResult:
         """Return the table, the exponents, the second opinion and every finding, as text."""
         if isinstance(self.law.headline, CurveLaw):
             return describe_curve(self.law, self.law.headline)
-        predictions = [predict(self.law, c) for c in self.budgets_of_interest()]
-        return describe(self.law, format_table(self.law, predictions, caveats=False))
+        return describe(self.law, written(self._table(caveats=False), "markdown"))
 
     def summary(self) -> dict[str, Any]:
         """Return the same as JSON values."""
