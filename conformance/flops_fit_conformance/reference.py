@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import count, takewhile
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -44,7 +45,7 @@ class ReferenceData(DataSource):
 
     def rows(self, numbers: torch.Tensor) -> Batch:
         """Return rows by number."""
-        return _tokens(numbers) if self.unit == "token" else _images(numbers)
+        return _taken(_tokens() if self.unit == "token" else _images(), numbers)
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """Return the numbers of the training rows in the order of one epoch."""
@@ -118,27 +119,32 @@ def _shape(data: DataSpec) -> tuple[int, int]:
     return (n_classes if data.unit == "token" else n_inputs), n_classes
 
 
-def _tokens(numbers: torch.Tensor) -> Batch:
-    """Each token is five times the one before, but for one in four."""
+def _taken(rows: Batch, numbers: torch.Tensor) -> Batch:
+    return {name: value[numbers] for name, value in rows.items()}
+
+
+@cache
+def _tokens() -> Batch:
+    """Return all rows: each token is five times the one before, but for one in four."""
     import torch
 
     dice = torch.Generator().manual_seed(1)
-    first = torch.randint(0, VOCABULARY, (ROWS,), generator=dice)
     jumps = torch.randint(0, VOCABULARY, (ROWS, LENGTH), generator=dice)
     jumps *= torch.rand(ROWS, LENGTH, generator=dice) < 0.25
-    ids = [first]
+    ids = [torch.randint(0, VOCABULARY, (ROWS,), generator=dice)]
     for t in range(LENGTH):
         ids.append((5 * ids[-1] + jumps[:, t]) % VOCABULARY)
-    rows = torch.stack(ids, dim=1)[numbers]
-    return {"input_ids": rows[:, :-1].clone(), "labels": rows[:, 1:].clone()}
+    rows = torch.stack(ids, dim=1)
+    return {"input_ids": rows[:, :-1], "labels": rows[:, 1:]}
 
 
-def _images(numbers: torch.Tensor) -> Batch:
-    """Each label has a pattern of its own, under noise."""
+@cache
+def _images() -> Batch:
+    """Return all rows: each label has a pattern of its own, under noise."""
     import torch
 
-    dice: Any = torch.Generator().manual_seed(2)
+    dice = torch.Generator().manual_seed(2)
     labels = torch.randint(0, LABELS, (ROWS,), generator=dice)
     patterns = torch.randn(LABELS, *IMAGE, generator=dice)
     noise = torch.randn(ROWS, *IMAGE, generator=dice)
-    return {"pixel_values": (0.5 * patterns[labels] + noise)[numbers], "labels": labels[numbers]}
+    return {"pixel_values": 0.5 * patterns[labels] + noise, "labels": labels}

@@ -68,6 +68,14 @@ def known_parameters(form: SurfaceForm) -> Known:
     return min((_fitted(form, runs(surface)) for surface in SURFACES), key=lambda known: known.misfit)
 
 
+def shifted(form: SurfaceForm) -> Floats:
+    """Return parameters near the known ones, at which no fit has been before."""
+    theta = known_parameters(form).theta
+    low, high = np.array(form.bounds).T
+    moved: Floats = np.clip(theta * np.where(np.arange(len(theta)) % 2, 0.97, 1.03), low, high)
+    return moved
+
+
 def runs_on(loss_of: LossOf, *, noise: float = 0.0, seed: int = 0) -> Points:
     """Return an IsoFLOP sweep on a surface, with C = 6·N·D and sizes around the best of each budget."""
     best = [SIZES[np.argmin(loss_of(SIZES, flops / (6 * SIZES)))] for flops in BUDGETS]

@@ -16,6 +16,11 @@ def rows_of(batch: Batch) -> list[bytes]:
     return [row.tobytes() for row in torch.cat(columns, dim=1).numpy()]
 
 
+def copies(batches: Sequence[Batch]) -> Sequence[Batch]:
+    """Return the batches in memory of their own."""
+    return [{name: value.clone() for name, value in batch.items()} for batch in batches]
+
+
 def equal(a: Sequence[Batch], b: Sequence[Batch]) -> bool:
     """Compare batches one by one: names, shapes and values."""
     return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))

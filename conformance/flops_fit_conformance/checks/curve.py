@@ -7,7 +7,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.curve_law import fit_curve
 from flops_fit_conformance.breach import require
-from flops_fit_conformance.reference_runs import ONE_SIZE, known_parameters, runs_of_one_size
+from flops_fit_conformance.reference_runs import ONE_SIZE, runs_of_one_size, shifted
 
 EXACT = 1e-4
 NOISE = 3e-3
@@ -20,7 +20,7 @@ FURTHER = 3e12
 
 def check_known_curve_is_recovered(form: SurfaceForm) -> None:
     """Fitted to runs without noise on its own curve, the form gives back that curve."""
-    theta = known_parameters(form).theta
+    theta = shifted(form)
     points = runs_of_one_size(lambda n, d: form.predict(theta, n, d))
     found = fit_curve(points, form).theta
     before, after = (form.predict(t, points.n_params, points.n_units) for t in (theta, found))
@@ -35,7 +35,7 @@ def check_known_curve_is_recovered(form: SurfaceForm) -> None:
 
 def check_curve_intervals_cover_the_truth(form: SurfaceForm) -> None:
     """The law's 95% interval of the loss holds the truth, at three times the largest amount of data."""
-    theta = known_parameters(form).theta
+    theta = shifted(form)
     truth = float(form.predict(theta, np.array([ONE_SIZE]), np.array([FURTHER]))[0])
     estimates = []
     for seed in SEEDS:

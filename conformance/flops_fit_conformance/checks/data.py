@@ -16,7 +16,7 @@ from flops_fit.errors import FlopsFitError
 from flops_fit_conformance.breach import require, require_by_probe
 from flops_fit_conformance.configs import TRIED, on_drawn_configs, unless_refused
 from flops_fit_conformance.process_state import kept
-from flops_fit_conformance.rows import equal, rows_of
+from flops_fit_conformance.rows import copies, equal, rows_of
 from flops_fit_conformance.sweeps import sweep_of
 
 EPOCH_ROWS = 4096
@@ -127,7 +127,7 @@ def check_an_epoch_visits_everything_once(sweep: Subject) -> None:
 
 def check_batches_are_copies(sweep: Subject) -> None:
     """A batch belongs to its reader: writing into it changes no later batch and no held-out row."""
-    before, held_out = _first(sweep, 2), _held_out(sweep)
+    before, held_out = copies(_first(sweep, 2)), copies(_held_out(sweep))
     for batch in chain(_first(sweep, 2), _held_out(sweep), [sweep.probe_batch(8)]):
         for value in batch.values():
             value.zero_()

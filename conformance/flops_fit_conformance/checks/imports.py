@@ -12,6 +12,9 @@ from functools import cache
 from flops_fit_conformance.breach import Breach, require
 from flops_fit_conformance.subjects import Plugin
 
+ENVIRONMENT = dict(os.environ)
+"""As it was before any plugin was loaded here: a fresh process must not inherit what one has set."""
+
 
 def check_import_needs_no_torch(plugin: Plugin) -> None:
     """Listing components, reading a spec and choosing sizes import no torch: it costs seconds each time.
@@ -53,7 +56,7 @@ class Observed:
 @cache
 def _observed(name: str) -> Observed:
     command = [sys.executable, "-m", "flops_fit_conformance.fresh_process", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)  # noqa: S603
     if done.returncode:
         raise Breach(
             found=(done.stderr.strip().splitlines() or ["nothing said"])[-1],

@@ -7,7 +7,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.surface import SurfaceLaw, fit_parameters, fit_surface
 from flops_fit_conformance.breach import require
-from flops_fit_conformance.reference_runs import BUDGETS, Floats, LossOf, known_parameters, runs_on
+from flops_fit_conformance.reference_runs import BUDGETS, Floats, LossOf, runs_on, shifted
 
 EXACT = 1e-4
 """Relative distance of losses after a fit without noise."""
@@ -22,7 +22,7 @@ FURTHER = 3.0
 
 def check_known_parameters_are_recovered(form: SurfaceForm) -> None:
     """Fitted to runs without noise on its own surface, the form gives back that surface."""
-    theta = known_parameters(form).theta
+    theta = shifted(form)
     points = runs_on(_surface(form, theta))
     found = fit_parameters(points, form)
     before, after = (form.predict(t, points.n_params, points.n_units) for t in (theta, found))
@@ -37,7 +37,7 @@ def check_known_parameters_are_recovered(form: SurfaceForm) -> None:
 
 def check_intervals_cover_the_truth(form: SurfaceForm) -> None:
     """The law's 95% intervals of best size and loss hold the truth, at three times the largest budget."""
-    theta, flops = known_parameters(form).theta, FURTHER * float(BUDGETS[-1])
+    theta, flops = shifted(form), FURTHER * float(BUDGETS[-1])
     best = form.optimum(theta, flops, lambda n: 6.0 * n)
     true_loss = float(form.predict(theta, np.array([best.n_params]), np.array([best.n_units]))[0])
     answers = [_law(form, theta, seed).optimum(flops) for seed in SEEDS]
@@ -57,7 +57,7 @@ def check_intervals_cover_the_truth(form: SurfaceForm) -> None:
 
 def check_law_can_be_asked(form: SurfaceForm) -> None:
     """A law of the form answers for losses off the optimum, and for whole IsoFLOP curves."""
-    theta = known_parameters(form).theta
+    theta = shifted(form)
     law = _law(form, theta, 0)
     best = law.optimum(float(BUDGETS[-1]))
     curve = law.isoflop_curve(best.n_params.value * np.array([0.5, 1.0, 2.0]), float(BUDGETS[-1]))
