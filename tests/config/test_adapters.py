@@ -141,6 +141,12 @@ def test_components_of_ours_are_taken_as_they_are():
 # ---- data
 
 
+def test_pairs_of_equally_long_code_sequences_count_tokens():
+    codes = torch.arange(30 * 5).reshape(30, 5)
+    found = adapted(dataset=TensorDataset(codes, codes + 1)).data.spec()
+    assert (found.unit, found.units_per_sample, found.n_units) == ("token", 5, 27 * 5)
+
+
 def test_no_row_is_both_trained_on_and_held_out():
     data = adapted(dataset=TensorDataset(torch.arange(100.0)[:, None], torch.arange(100))).data
     trained = {int(y) for batch in take(data, 20) for y in batch["targets"]}

@@ -47,7 +47,7 @@ class PythonData(DataSource):
         batch = self.probe_batch(1)
         inputs = main_input(batch)
         unit = _unit(batch)
-        per_sample = batch["input_ids"].shape[1] if unit == "token" else 1
+        per_sample = batch[inputs].shape[1] if unit == "token" else 1
         return DataSpec(
             unit=unit,
             units_per_sample=per_sample,
@@ -198,9 +198,18 @@ def _described(raw: object) -> str:
 
 
 def _unit(batch: Batch) -> Unit:
-    if "input_ids" in batch and batch["input_ids"].dim() > 1:
+    if ("input_ids" in batch and batch["input_ids"].dim() > 1) or _is_one_code_per_code(batch):
         return "token"
     return "image" if "pixel_values" in batch else "sample"
+
+
+def _is_one_code_per_code(batch: Batch) -> bool:
+    """Tell whether rows are sequences of codes with a target for each, over which losses then are means."""
+    inputs, targets = batch.get(INPUTS), batch.get(TARGETS)
+    if inputs is None or targets is None:
+        return False
+    codes = not inputs.is_floating_point() and not targets.is_floating_point()
+    return codes and inputs.dim() == 2 and inputs.shape == targets.shape  # noqa: PLR2004 - rows and length
 
 
 def _length(dataset: Any) -> int:
