@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = {"python", "bash", "toml", "yaml", "json"}
 SHOWN = {"sh", "text", "math", "csv"}
-MINUTES = {"docs/tutorials/first-sweep.md"}
+MINUTES = {"docs/tutorials/first-sweep.md", "docs/tutorials/own-model.md"}
 """Pages that train for minutes."""
 
 
