@@ -1,13 +1,19 @@
 """The pace of a sweep, and what it looks like."""
 
 import io
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from flops_fit.engine import Progress, console_reporter
+from flops_fit.engine import Progress, console_reporter, interrupt
 from flops_fit.engine.console import progress_line
-from flops_fit.engine.progress import Tally, predicted_cost, shares_of
+from flops_fit.engine.live import LivePicture
+from flops_fit.engine.progress import BudgetProgress, Tally, predicted_cost, shares_of
+from flops_fit.quantities import Interval
 from flops_fit.runs import RunRecord
 
 DONE = RunRecord(
@@ -32,7 +38,12 @@ HALF = Progress(
     flops_done=5e9,
     flops_total=1e10,
     eta_s=90.0,
+    eta_interval=Interval(60.0, 400.0),
     last=DONE,
+    budgets=(
+        BudgetProgress(budget=1e9, done=4, total=5, best=DONE),
+        BudgetProgress(budget=1e10, done=1, total=5, best=None),
+    ),
     ended=False,
 )
 
@@ -82,7 +93,8 @@ def test_flops_of_shared_steps_are_counted_once(make_spec, plan_of):
 
 def test_a_line_says_what_a_person_wants_to_know():
     assert progress_line(HALF) == (
-        "5/10 runs | 5e+09 of 1e+10 FLOPs | about 90 s left | last: w4, seed 0, 1e+09 FLOPs: loss 1.2500"
+        "5/10 runs | 5e+09 of 1e+10 FLOPs | about 90 s left (60 s to 7 min) | "
+        "last: w4, seed 0, 1e+09 FLOPs: loss 1.2500"
     )
 
 
@@ -112,12 +124,95 @@ def test_quiet_tells_failures_only_and_once():
     assert stream.getvalue() == "w4, seed 0, 1e+09 FLOPs failed: ValueError: [no] such luck\n"
 
 
-def test_a_terminal_shows_a_bar_and_leaves_the_last_state():
+def test_a_terminal_shows_a_picture_and_leaves_the_last_state():
     stream = Terminal()
     report = console_reporter(stream)
     report(HALF)
+    assert interrupt.is_shown.is_set()
     report(replace(HALF, done=6, failed=1, last=FAILED))
     report(replace(HALF, done=10, failed=1, ended=True))
     shown = stream.getvalue()
+    assert not interrupt.is_shown.is_set()
     assert "ValueError: [no] such luck" in shown
     assert "10/10 runs" in shown
+    report(HALF)  # trials of learning rates are a sweep before the sweep
+    assert interrupt.is_shown.is_set()
+    report(replace(HALF, ended=True))
+
+
+def pictured(progress, *, width, height):
+    picture = LivePicture(io.StringIO())
+    picture._progress = progress
+    picture._console = Console(file=io.StringIO(), width=width, height=height)
+    picture._console.print(picture.picture())
+    return picture._console.file.getvalue().splitlines()
+
+
+def test_the_picture_tells_how_far_each_budget_is_and_what_is_best():
+    lines = pictured(replace(HALF, failed=1), width=80, height=24)
+    assert lines[0] == "5/10 runs, 2 running, 1 without a loss | 5e+09 of 1e+10 FLOPs"
+    assert lines[2] == "0:00:00 so far | about 90 s left (60 s to 7 min)"
+    assert lines[-2].split() == ["1.00e+09", "4/5", "1.2500", "w4", "(41", "parameters)"]
+    assert lines[-1].split() == ["1.00e+10", "1/5"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 24), (20, 24), (80, 7)])
+def test_the_picture_never_wraps_and_fits_the_terminal(width, height):
+    lines = pictured(replace(HALF, last=replace(DONE, size="w" * 99)), width=width, height=height)
+    assert max(map(len, lines)) <= width
+    assert len(lines) < height
+    assert len(lines) == (6 if height > 7 else 3)
+
+
+def test_scripts_get_one_object_per_run():
+    stream = io.StringIO()
+    report = console_reporter(stream, events=True)
+    for progress in (
+        replace(HALF, last=None),
+        HALF,
+        replace(HALF, last=FAILED, failed=1),
+        replace(HALF, last=FAILED, ended=True),
+    ):
+        report(progress)
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["start", "run", "run", "end"]
+    assert events[1]["run"]["loss"] == 1.25
+    assert events[2]["run"]["reason"] == "ValueError: [no] such luck"
+    assert "run" not in events[3]
+    assert events[1]["best_loss"] == {"1e+09": 1.25, "1e+10": None}
+    assert events[1]["eta_interval"]["low"] == 60.0
+
+
+def test_budgets_are_counted_and_their_best_runs_kept(make_spec, plan_of):
+    plan = plan_of(make_spec(seeds=(0, 1)))
+    seen = []
+    tally = Tally(shares_of(plan.trunks), [], workers=1, report=seen.append)
+    of_first = [run for run in plan.runs if run.budget == plan.runs[0].budget]
+    for run, loss in zip(of_first, (3.0, 2.0, None, 2.5), strict=False):
+        status = "completed" if loss else "diverged"
+        tally.add(replace(DONE, run_id=run.run_id, size=run.size.name, loss=loss, status=status))
+    first, *others = seen[-1].budgets
+    assert (first.done, first.total, first.best.loss) == (len(seen), len(of_first), 2.0)
+    assert all(other.done == 0 and other.best is None for other in others)
+
+
+def test_the_eta_is_surer_the_more_sizes_have_been_timed(make_spec, plan_of):
+    plan = plan_of(make_spec(seeds=(0, 1)))
+    shares, widths = shares_of(plan.trunks), []
+    tally = Tally(
+        shares, [], workers=1, report=lambda p: widths.append(p.eta_interval.high / p.eta_interval.low)
+    )
+    for run in plan.runs[:-1]:
+        wall_s = shares[run.run_id].cost * 1e-9
+        if wall_s:
+            tally.add(replace(DONE, run_id=run.run_id, size=run.size.name, wall_s=wall_s))
+    assert widths[0] > 3
+    assert widths[-1] < 1.5
+
+
+def test_rich_is_loaded_for_terminals_only():
+    code = (
+        "import io, sys; from flops_fit.engine import console_reporter as report;"
+        "report(io.StringIO()); sys.exit('rich' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -41,4 +41,4 @@ def reporter(args: argparse.Namespace) -> Callable[[Any], None]:
     """Return what shows the progress of a sweep on standard error."""
     from flops_fit.engine import console_reporter
 
-    return console_reporter(sys.stderr, quiet=args.quiet)
+    return console_reporter(sys.stderr, quiet=args.quiet, events=args.json)

@@ -1,28 +1,41 @@
-"""Progress for people: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of a sweep: a live picture on a terminal, plain lines elsewhere, JSON lines for scripts."""
 
+import json
+import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as LiveDisplay
 
 from flops_fit.engine.progress import Progress
 from flops_fit.runs.record import RunRecord
 
 PAUSE_S = 5.0
 """Least time between two plain lines, but for failures and the last one."""
+OF_A_RUN = (
+    *("run_id", "budget", "size", "seed", "n_params", "n_units"),
+    *("flops", "loss", "status", "reason", "wall_s"),
+)
+"""What an event tells of a run that has ended."""
 
 
-def console_reporter(stream: TextIO, *, quiet: bool = False) -> Callable[[Progress], None]:
+def console_reporter(
+    stream: TextIO, *, quiet: bool = False, events: bool = False
+) -> Callable[[Progress], None]:
     """Return what to hand to `run_sweep` as `report`, so that `stream` shows how far the sweep is.
 
-    `quiet` keeps only the lines about runs that have no loss.
+    Args:
+        stream: Where to; a terminal is drawn on.
+        quiet: Tell only of runs that have no loss.
+        events: Where the stream is no terminal, write a JSON object per line for each run that ends.
     """
     if quiet:
         return _Troubles(stream)
-    return _Live(stream) if stream.isatty() else _Lines(stream)
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        from flops_fit.engine.live import LivePicture  # and with it rich
+
+        return LivePicture(stream)
+    return _Events(stream) if events else _Lines(stream)
 
 
 def progress_line(progress: Progress) -> str:
@@ -32,10 +45,30 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{progress.failed} without a loss")
     parts.append(f"{progress.flops_done:.3g} of {progress.flops_total:.3g} FLOPs")
     if progress.eta_s is not None and progress.done < progress.total:
-        parts.append(f"about {_duration(progress.eta_s)} left")
+        parts.append(time_left(progress))
     if progress.last is not None:
-        parts.append(f"last: {_outcome(progress.last)}")
+        parts.append(f"last: {outcome(progress.last)}")
     return " | ".join(parts)
+
+
+def time_left(progress: Progress, *, since_s: float = 0.0) -> str:
+    """Return the ETA with its interval, `since_s` after it was made."""
+    value, interval = progress.eta_s or 0.0, progress.eta_interval
+    text = f"about {_duration(value - since_s)} left"
+    if interval is None:
+        return text
+    low, high = _duration(interval.low - since_s), _duration(interval.high - since_s)
+    return text if low == high else f"{text} ({low} to {high})"
+
+
+def outcome(record: RunRecord) -> str:
+    """Say which run ended, and how."""
+    place = f"{record.size}, seed {record.seed}" + (
+        "" if record.budget is None else f", {record.budget:.3g} FLOPs"
+    )
+    if record.loss is None:
+        return f"{place} {record.status}: {record.reason}"
+    return f"{place}: loss {record.loss:.4f}"
 
 
 class _Troubles:
@@ -49,7 +82,7 @@ class _Troubles:
         last = progress.last
         if last is not None and last is not self._told and last.status != "completed":
             self._told = last
-            print(_outcome(last), file=self._stream, flush=True)
+            print(outcome(last), file=self._stream, flush=True)
 
 
 class _Lines:
@@ -67,48 +100,27 @@ class _Lines:
             print(progress_line(progress), file=self._stream, flush=True)
 
 
-class _Live:
-    """Keeps a bar at the bottom of a terminal; runs without a loss scroll by above it."""
+class _Events:
+    """Writes one JSON object per line: at the start, after each run, and at the end."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream)
-        self._display = LiveDisplay(
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._task: TaskID | None = None
+        self._stream = stream
         self._told: RunRecord | None = None
 
     def __call__(self, progress: Progress) -> None:
-        if self._task is None:
-            self._task = self._display.add_task("", total=progress.flops_total)
-            self._display.start()
-        if (
-            progress.last is not None
-            and progress.last is not self._told
-            and progress.last.status != "completed"
-        ):
+        known = asdict(progress)
+        last, budgets, ended = known.pop("last"), known.pop("budgets"), known.pop("ended")
+        fresh = progress.last is not None and progress.last is not self._told
+        event = {"event": "end" if ended else "run" if fresh else "start", "time": time.time(), **known}
+        event["best_loss"] = {f"{b['budget']:.6g}": b["best"] and b["best"]["loss"] for b in budgets}
+        if fresh:
             self._told = progress.last
-            self._display.console.print(_outcome(progress.last), highlight=False, markup=False)
-        self._display.update(self._task, completed=progress.flops_done, description=progress_line(progress))
-        if progress.ended:
-            self._display.stop()
-            self._console.print(progress_line(progress), highlight=False, markup=False)
-
-
-def _outcome(record: RunRecord) -> str:
-    place = f"{record.size}, seed {record.seed}" + (
-        "" if record.budget is None else f", {record.budget:.3g} FLOPs"
-    )
-    if record.loss is None:
-        return f"{place} {record.status}: {record.reason}"
-    return f"{place}: loss {record.loss:.4f}"
+            event["run"] = {name: last[name] for name in OF_A_RUN}
+        print(json.dumps(event), file=self._stream, flush=True)
 
 
 def _duration(seconds: float) -> str:
+    seconds = max(seconds, 0.0)
     minutes, hours = seconds / 60, seconds / 3600
     if minutes < 2:
         return f"{seconds:.0f} s"

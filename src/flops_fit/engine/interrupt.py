@@ -12,6 +12,8 @@ STATUS = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _wish = threading.Event()
+is_shown = threading.Event()
+"""Set while a picture on the terminal tells of the wish; a line written past it would spoil it."""
 
 
 def is_wished() -> bool:
@@ -37,7 +39,8 @@ def heeded() -> Iterator[None]:
         _wish.set()
         for each, handler in before.items():
             signal.signal(each, handler)
-        os.write(2, b"flops-fit: finishing the step; the state is saved (once more ends at once)\n")
+        if not is_shown.is_set():
+            os.write(2, b"flops-fit: finishing the step; the state is saved (once more ends at once)\n")
 
     for number in _SIGNALS:
         signal.signal(number, wish)
