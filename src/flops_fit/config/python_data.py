@@ -209,7 +209,7 @@ def _is_one_code_per_code(batch: Batch) -> bool:
     if inputs is None or targets is None:
         return False
     codes = not inputs.is_floating_point() and not targets.is_floating_point()
-    return codes and inputs.dim() == 2 and inputs.shape == targets.shape  # noqa: PLR2004 - rows and length
+    return codes and inputs.dim() == 2 and inputs.shape == targets.shape
 
 
 def _length(dataset: Any) -> int:
