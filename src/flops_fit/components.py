@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -109,6 +109,18 @@ class ModelFamily(Component):
         return [{"params": params, "lr": lr, "weight_decay": weight_decay / lr}]
 
 
+class BatchSource(Protocol):
+    """What training asks of data; see `DataSource`."""
+
+    def train_batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[Batch]:
+        """Yield training batches without end."""
+        ...
+
+    def eval_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the held-out set once."""
+        ...
+
+
 class DataSource(Component):
     """Training and held-out data. No evaluation unit is ever trained on."""
 
@@ -133,6 +145,13 @@ class DataSource(Component):
     @abstractmethod
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield the fixed held-out set once, in the same order every time; the last batch may be short."""
+
+    def resident(self, device: torch.device) -> BatchSource:
+        """Return what yields the very same batches, made on a GPU; by default this source: batches are moved.
+
+        Called for each trunk, by every process that trains on `device`.
+        """
+        return self
 
     def bayes_loss(self) -> float | None:
         """Return the least mean loss that any model can reach on this held-out set, nats per unit.
@@ -188,6 +207,9 @@ class SurfaceForm(FitForm):
     """Allowed range of each parameter, in the order of `param_names`."""
     offset: ClassVar[str | None] = None
     """The parameter in the unit of the loss that may end at exactly 0, e.g. 'E'."""
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """What parameters are like where runs cannot tell: centre and standard deviation, of the logarithm where a
+    parameter is never negative. Runs that can tell outvote it."""
     of_size: ClassVar[bool] = True
     """Whether the loss depends on N. Where it does not, the law answers losses only and asks no `optimum`."""
     batched: ClassVar[bool] = False

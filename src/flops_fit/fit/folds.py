@@ -104,8 +104,10 @@ def covariances(
     meat = summed.transpose(1, 2, 0) @ summed.swapaxes(0, 1)
     bend = _influence_slope(fit, residuals, counts)
     normal = (slopes * (counts * bend[:, None])[..., None]).swapaxes(1, 2) @ slopes
+    varies = np.einsum("bpp->bp", normal) > 0
+    pull = fit.loss.variance * surface.pull(work).bend * varies
+    normal = normal + pull[:, :, None] * np.eye(work.shape[1])
     diagonal = np.einsum("bpp->bp", normal)
-    varies = diagonal > 0
     size = np.sqrt(np.where(varies, diagonal, 1.0))
     outer = size[:, :, None] * size[:, None, :]
     eye = np.eye(work.shape[1])

@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.robust import Pull
 
 _REACH = 150.0
 """Largest logarithm of a parameter, either way."""
 _OPEN = (1e-9, 1e12)
 """What takes the place of an open bound while a form's bounds are searched."""
 _NARROW = 100.0
+_TAILS = 4.0
+"""Degrees of freedom of what is expected: a parameter far from it is drawn back little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +52,15 @@ class FormSurface:
         with np.errstate(all="ignore"):
             loss = predict_each(self.form, theta, self.n_params, self.n_units)
         return np.clip(np.nan_to_num(loss, nan=1e80), 1e-80, 1e80)
+
+    def pull(self, work: Floats) -> Pull:
+        """Return what the form expects of its parameters: a Student t around the centre of each."""
+        names, expected = self.form.param_names, self.form.expected
+        centre, sd = np.array([expected.get(name, (0.0, np.inf)) for name in names]).T
+        away, known = (work - centre) / sd, np.isfinite(sd)
+        bend = known * (_TAILS + 1) / (_TAILS + away**2) / sd**2
+        cost = known * (_TAILS + 1) / 2 * np.log1p(away**2 / _TAILS)
+        return Pull(cost.sum(axis=1), bend * (centre - work), bend)
 
     def lower(self) -> Floats:
         """Return the least allowed working parameters."""

@@ -45,7 +45,8 @@ def profile_width(
         for _ in range(_STEPS):
             work = _step(surface, response, fit, answer, work=work, target=best + _SIDES * reach)
         residuals = response - surface.fitted(work)[0]
-        rise = fit.loss.cost(residuals).sum(axis=1) - fit.loss.cost(fit.residuals).sum()
+        pulled = fit.loss.variance * (surface.pull(work).cost - surface.pull(fit.work[None]).cost)
+        rise = fit.loss.cost(residuals).sum(axis=1) - fit.loss.cost(fit.residuals).sum() + pulled
         arrived = np.abs(answer(work) - best - _SIDES * reach) < _FOUND * reach
         if np.all(arrived & (np.abs(rise / allowed - 1) < _FOUND)):
             return float(reach.sum())
@@ -102,7 +103,10 @@ def _normal_equations(
     slopes = slopes * ((work > surface.lower()) & (work < surface.upper()))[:, None, :]
     residuals = response - fitted
     weighted = (slopes * fit.loss.weight(residuals)[..., None]).swapaxes(1, 2)
-    return (weighted @ residuals[..., None])[..., 0], weighted @ slopes
+    pull, free = surface.pull(work), (work > surface.lower()) & (work < surface.upper())
+    bend = fit.loss.variance * (pull.bend * free)[:, :, None] * np.eye(work.shape[1])
+    downhill = (weighted @ residuals[..., None])[..., 0] + fit.loss.variance * pull.towards * free
+    return downhill, weighted @ slopes + bend
 
 
 def _solved(hessian: Floats, right: Floats) -> Floats:

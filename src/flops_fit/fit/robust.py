@@ -20,6 +20,9 @@ class Surface(Protocol):
     def fitted(self, work: Floats) -> tuple[Floats, Floats]:
         """Return responses, shape (batch, n_runs), and their slopes, shape (batch, n_runs, n_work)."""
 
+    def pull(self, work: Floats) -> "Pull":
+        """Return what is expected of the parameters whatever the runs say."""
+
     def lower(self) -> Floats:
         """Return the least allowed working parameters."""
 
@@ -29,8 +32,20 @@ class Surface(Protocol):
 
 _PART = 250
 """Fits that are improved at the same time, so that their slopes stay in the cache."""
+_ENOUGH_FOR_TUKEY = 20
 _ROUNDING = 1e-6
 """Residual of ln loss below which there is nothing left to fit: tables round losses more than that."""
+
+
+class Pull(NamedTuple):
+    """What is expected of each of a batch of parameters, in units of the variance of a residual."""
+
+    cost: Floats
+    """What missing it costs, shape (batch,)."""
+    towards: Floats
+    """How fast that falls along each parameter, shape (batch, n_work)."""
+    bend: Floats
+    """Its curvature there, of the same shape."""
 
 
 class RobustLoss(NamedTuple):
@@ -38,6 +53,8 @@ class RobustLoss(NamedTuple):
 
     cost: Callable[[Floats], Floats]
     weight: Callable[[Floats], Floats]
+    variance: float = 0.0
+    """Of a residual, by which what is expected of parameters counts; 0 where it does not."""
 
 
 class Refined(NamedTuple):
@@ -54,24 +71,40 @@ class Refined(NamedTuple):
     judged by the projected gradient in the metric of the normal equations; shape (batch,)."""
 
 
-def huber(delta: float) -> RobustLoss:
-    """Return Huber's loss: squares up to `delta`, straight beyond (doi:10.1214/aoms/1177703732)."""
+def huber(delta: float, *, scale: float = 0.0) -> RobustLoss:
+    """Return Huber's loss: squares up to `delta`, straight beyond (doi:10.1214/aoms/1177703732).
+
+    `scale` is the standard deviation of a residual; 0 expects nothing of parameters.
+    """
 
     def cost(r: Floats) -> Floats:
         size = np.abs(r)
         return np.where(size <= delta, r**2 / 2, delta * (size - delta / 2))
 
-    return RobustLoss(cost, lambda r: delta / np.maximum(np.abs(r), delta))
+    return RobustLoss(cost, lambda r: delta / np.maximum(np.abs(r), delta), scale**2)
 
 
-def tukey(cutoff: float) -> RobustLoss:
-    """Return the bisquare loss, constant beyond `cutoff` (Beaton and Tukey 1974, doi:10.2307/1267936)."""
+def tukey(cutoff: float, *, scale: float = 0.0) -> RobustLoss:
+    """Return the bisquare loss, constant beyond `cutoff` (Beaton and Tukey 1974, doi:10.2307/1267936).
+
+    `scale` is the standard deviation of a residual; 0 expects nothing of parameters.
+    """
 
     def cost(r: Floats) -> Floats:
         outside: Floats = 1 - np.clip(1 - (r / cutoff) ** 2, 0, 1) ** 3
         return cutoff**2 / 6 * outside
 
-    return RobustLoss(cost, lambda r: bisquare(r, cutoff))
+    return RobustLoss(cost, lambda r: bisquare(r, cutoff), scale**2)
+
+
+def judged_by(scale: float, n_runs: int) -> RobustLoss:
+    """Return how residuals of a standard deviation are judged: by the bisquare (95% efficiency under normal noise).
+
+    Few runs stay with Huber's loss, which has one minimum.
+    """
+    if n_runs < _ENOUGH_FOR_TUKEY:
+        return huber(1.345 * scale, scale=scale)
+    return tukey(4.685 * scale, scale=scale)
 
 
 def refine(
@@ -147,14 +180,15 @@ def _judged(surface: Surface, response: Floats, work: Floats, counts: Floats, lo
     residuals = response - fitted
     weights = counts * loss.weight(residuals)
     weighted = slopes * weights[..., None]
-    transposed = weighted.swapaxes(1, 2)
+    transposed, pull = weighted.swapaxes(1, 2), surface.pull(work)
+    bend = loss.variance * pull.bend[:, :, None] * np.eye(work.shape[1])
     return _State(
         work=work,
         residuals=residuals,
-        cost=np.sum(counts * loss.cost(residuals), axis=1),
+        cost=np.sum(counts * loss.cost(residuals), axis=1) + loss.variance * pull.cost,
         squares=np.sum(weights * residuals**2, axis=1),
-        gradient=(transposed @ residuals[..., None])[..., 0],
-        hessian=transposed @ slopes,
+        gradient=(transposed @ residuals[..., None])[..., 0] + loss.variance * pull.towards,
+        hessian=transposed @ slopes + bend,
     )
 
 
@@ -200,17 +234,16 @@ class RobustFit(NamedTuple):
 def refine_robustly(surface: Surface, response: Floats, start: Floats) -> RobustFit:
     """Fit one table from a rough start, letting the scale of the residuals emerge.
 
-    Huber at the residual scale of the start, twice Huber at 1.345 scales, then bisquare at 4.685 (95%
-    efficiency under normal noise); fewer than 20 runs stay with Huber.
+    Huber at the residual scale of the start, twice Huber at 1.345 scales, then `judged_by` the scale found.
     """
     once, spent = np.ones((1, len(response))), len(start)
     work = start[None]
     loss = huber(_scale(response - surface.fitted(work)[0][0], spent))
     for _ in range(3):
         work, (residuals,), _, _ = refine(surface, response, work, counts=once, loss=loss, steps=30)
-        loss = huber(1.345 * _scale(residuals, spent))
-    if len(response) >= 20:
-        loss = tukey(4.685 * _scale(residuals, spent))
+        scale = _scale(residuals, spent)
+        loss = huber(1.345 * scale, scale=scale)
+    loss = judged_by(scale, len(response))
     work, (residuals,), _, left = refine(surface, response, work, counts=once, loss=loss, steps=100)
     return RobustFit(work[0], residuals, _scale(residuals, spent), loss, float(left[0]))
 

@@ -5,10 +5,9 @@ import numpy as np
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.form_surface import FormSurface
 from flops_fit.fit.points import Points
-from flops_fit.fit.robust import Refined, RobustLoss, huber, refine, tukey
+from flops_fit.fit.robust import Refined, RobustLoss, judged_by, refine
 from flops_fit.fit.surface import SurfaceLaw, laid_over
 
-_ENOUGH_FOR_TUKEY = 20
 _STEPS, _TOLERANCE = 30, 1e-6
 
 
@@ -19,8 +18,7 @@ def surface_of(points: Points, law: SurfaceLaw) -> FormSurface:
 
 def loss_of(points: Points, law: SurfaceLaw) -> RobustLoss:
     """Return how the surface judged residuals."""
-    scale = law.residual_scale
-    return tukey(4.685 * scale) if len(points) >= _ENOUGH_FOR_TUKEY else huber(1.345 * scale)
+    return judged_by(law.residual_scale, len(points))
 
 
 def residuals_of(points: Points, law: SurfaceLaw) -> Floats:

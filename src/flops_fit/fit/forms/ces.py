@@ -1,6 +1,6 @@
 """The fit form `ces`: the two terms of `chinchilla`, substitutable for each other to a degree q."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ class Ces(SurfaceForm):
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "beta", "q")
     bounds: ClassVar[tuple[tuple[float, float], ...]] = (*Chinchilla.bounds, (0.5, 3.0))
     offset: ClassVar[str | None] = "E"
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = Chinchilla.expected
     batched: ClassVar[bool] = True
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """The fit form `chinchilla`: L(N, D) = E + A/N^alpha + B/D^beta."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,6 +11,13 @@ from flops_fit.fit.forms.power import power
 from flops_fit.quantities import Allocation
 
 _EXPONENTS = np.geomspace(0.04, 1.6, 18)
+EXPONENT = (float(np.log(0.33)), 0.5)
+"""Centre and standard deviation of the logarithm of an exponent where runs cannot tell.
+
+Published fits to language models scatter about .33 by a third of this: alpha and beta .34 and .28 (Hoffmann
+et al. 2022, arXiv:2203.15556), .348 and .366 (Besiroglu et al. 2024, arXiv:2404.10102), .353 for both
+(Muennighoff et al. 2023, arXiv:2305.16264). See docs/explanation/decisions/0010-weak-exponents.md.
+"""
 _LOPSIDED = 40.0
 """e-folds of N around N = D beyond which no optimum is sought: where A or B vanish there is none."""
 
@@ -34,6 +41,7 @@ class Chinchilla(SurfaceForm):
         (1e-3, 3.0),
     )
     offset: ClassVar[str | None] = "E"
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = {"alpha": EXPONENT, "beta": EXPONENT}
     batched: ClassVar[bool] = True
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:

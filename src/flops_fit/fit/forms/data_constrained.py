@@ -1,6 +1,6 @@
 """The fit form `data_constrained`: what data are worth that a run sees more than once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import ClassVar, Literal, Self
 
@@ -32,6 +32,7 @@ class DataConstrained(SurfaceForm):
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "beta", "R_D", "R_N")
     bounds: ClassVar[tuple[tuple[float, float], ...]] = (*Chinchilla.bounds, (0.05, 1e4), (0.05, 1e4))
     offset: ClassVar[str | None] = "E"
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = Chinchilla.expected
     batched: ClassVar[bool] = True
 
     @classmethod

@@ -1,13 +1,13 @@
 """The fit form `gadre`: one exponent for N and D, for few runs or for over-training at any ratio D/N."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.chinchilla import EXPONENT, Chinchilla
 from flops_fit.fit.forms.power import power
 from flops_fit.quantities import Allocation
 
@@ -25,6 +25,7 @@ class Gadre(SurfaceForm):
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "gamma")
     bounds: ClassVar[tuple[tuple[float, float], ...]] = Chinchilla.bounds[:4]
     offset: ClassVar[str | None] = "E"
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = {"gamma": EXPONENT}
     batched: ClassVar[bool] = True
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:

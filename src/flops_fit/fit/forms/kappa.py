@@ -1,13 +1,13 @@
 """The fit form `kappa`: larger models make better use of data, or worse."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.chinchilla import EXPONENT, Chinchilla
 from flops_fit.fit.forms.power import power
 from flops_fit.fit.forms.search import search_optimum
 from flops_fit.quantities import Allocation
@@ -29,6 +29,7 @@ class Kappa(SurfaceForm):
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "beta", "kappa")
     bounds: ClassVar[tuple[tuple[float, float], ...]] = (*Chinchilla.bounds[:4], (-6.0, 6.0), (-0.1, 0.1))
     offset: ClassVar[str | None] = "E"
+    expected: ClassVar[Mapping[str, tuple[float, float]]] = {"alpha": EXPONENT}
     batched: ClassVar[bool] = True
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
