@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch.utils._pytree import tree_map
 
 from flops_fit.components import Batch
+from flops_fit.config.subject import Subject
 
 
 def rows_of(batch: Batch) -> list[bytes]:
@@ -24,6 +26,23 @@ def copies(batches: Sequence[Batch]) -> Sequence[Batch]:
 def equal(a: Sequence[Batch], b: Sequence[Batch]) -> bool:
     """Compare batches one by one: names, shapes and values."""
     return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def doubled_batch(batch: Batch) -> Batch:
+    """Return the rows of a batch twice over."""
+    return {name: torch.cat([value, value]) for name, value in batch.items()}
+
+
+def doubled(outputs: object, sweep: Subject) -> object:
+    """Return a model's outputs for the sweep's batch twice over, whatever holds them."""
+    n_rows = len(next(iter(sweep.batch.values())))
+
+    def each(value: object) -> object:
+        if not isinstance(value, torch.Tensor) or not value.dim() or len(value) % n_rows:
+            return value
+        return torch.cat([value, value])
+
+    return tree_map(each, outputs)
 
 
 def _same(a: Batch, b: Batch) -> bool:

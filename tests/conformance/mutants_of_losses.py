@@ -75,6 +75,13 @@ class Unmeasured(Loss):
         return {"accuracy": torch.tensor(math.nan)}
 
 
+class CountingHits(Loss):
+    """Its accuracy is a sum."""
+
+    def metrics(self, outputs, batch):
+        return {"accuracy": (outputs.argmax(-1) == batch["labels"]).sum().float() + 1}
+
+
 # ---- FLOP counters
 
 
@@ -118,6 +125,7 @@ MUTANTS = [
     (loss.check_loss_keeps_its_arguments, Relabelling, "outputs or batch changed"),
     (reported_loss.check_reported_loss_is_plain, Smoothed, "keep label smoothing"),
     (reported_loss.check_reported_loss_is_finite, ReportingRows, "a finite scalar tensor"),
+    (reported_loss.check_reported_numbers_are_means, CountingHits, "rows twice over"),
     (reported_loss.check_metrics_are_finite, Unmeasured, "'accuracy': tensor(nan)"),
     (flops.check_flops_are_counted, Free, "costs 0.0 FLOPs per token"),
     (flops.check_flops_grow_with_the_model, Constant, "more FLOPs for more parameters"),

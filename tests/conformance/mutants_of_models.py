@@ -225,7 +225,7 @@ MUTANTS = [
     (model.check_parameter_groups, OfOneRate, "a rate 1 times as high at 7 times the `lr`"),
     (model.check_parameter_groups, DecayingWithTheRate, "a step that shrinks weights by 7e-07"),
     (model.check_training_lowers_the_loss, TooFast, "after 30 steps on the same batch"),
-    (model.check_module_is_picklable, Uncopyable, "cannot pickle 'generator' object"),
+    (model.check_module_can_be_copied, Uncopyable, "cannot pickle 'generator' object"),
     (model.check_model_changes_nothing_global, InDoublePrecision, "torch's default dtype changed"),
     (model.check_model_changes_nothing_global, DrawingFromNumpy, "random state of numpy changed"),
     (outputs.check_causality, LookingOneAhead, "before position 1 of 16"),

@@ -51,3 +51,27 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "estimator": _in(estimator),
 }
 """What each group of subjects is held to; `subjects.Case.group` names one."""
+
+ABOUT: Mapping[str, str] = {
+    "plugin": "A plugin as a whole",
+    "component": "Every component, as a configuration",
+    "model": "Each example of a model family",
+    "data": "Each example of a data source",
+    "loss": "Each example of a loss",
+    "flops": "Each example of a FLOP counter",
+    "surface": "Each example of a fit form that is a surface L(N, D)",
+    "curve": "Each example of a fit form that is a curve, without N",
+    "estimator": "Each example of an estimator",
+}
+
+
+def describe_checks() -> str:
+    """Return every clause under the heading of what it is about, as Markdown."""
+    return "\n\n".join(
+        "\n".join([f"### {ABOUT[group]}", "", *(f"* `{c.__name__}`: {_clause(c)}" for c in checks)])
+        for group, checks in CHECKS.items()
+    )
+
+
+def _clause(check: Check) -> str:
+    return (check.__doc__ or "").partition("\n")[0]

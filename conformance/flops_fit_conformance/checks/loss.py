@@ -13,6 +13,7 @@ from flops_fit.config.subject import Subject
 from flops_fit_conformance.breach import require
 from flops_fit_conformance.configs import on_drawn_configs
 from flops_fit_conformance.process_state import kept
+from flops_fit_conformance.rows import doubled, doubled_batch
 
 CLOSE = 1e-4
 
@@ -74,8 +75,7 @@ def check_loss_of_repeated_rows(sweep: Subject) -> None:
     batch = sweep.batch
     outputs = _outputs(sweep, batch)
     once = sweep.spec.loss(outputs, batch).item()
-    doubled = {name: torch.cat([value, value]) for name, value in batch.items()}
-    twice = sweep.spec.loss(_doubled(outputs, sweep), doubled).item()
+    twice = sweep.spec.loss(doubled(outputs, sweep), doubled_batch(batch)).item()
     require(
         math.isclose(once, twice, rel_tol=CLOSE),
         found=f"{twice:.6g} for the rows twice over, {once:.6g} for the rows",
@@ -122,16 +122,6 @@ def _outputs(sweep: Subject, batch: Batch) -> object:
 def _loss_of_equal_logits(loss: LossFunction, sweep: Subject) -> float:
     batch = sweep.batch
     return loss(tree_map(_zeros, _outputs(sweep, batch)), batch).item()
-
-
-def _doubled(values: object, sweep: Subject) -> object:
-    n_rows = len(next(iter(sweep.batch.values())))
-
-    def doubled(value: object) -> object:
-        of_rows = isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) % n_rows == 0
-        return torch.cat([value, value]) if of_rows else value  # type: ignore[list-item]
-
-    return tree_map(doubled, dict(values) if isinstance(values, Mapping) else values)
 
 
 def _with_noise_in_the_first_row(value: object, sweep: Subject) -> object:

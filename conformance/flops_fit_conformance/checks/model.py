@@ -130,8 +130,8 @@ def check_training_lowers_the_loss(sweep: Subject) -> None:
     )
 
 
-def check_module_is_picklable(sweep: Subject) -> None:
-    """A built module can be sent to another process and copied."""
+def check_module_can_be_copied(sweep: Subject) -> None:
+    """A built module can be copied, parameters, buffers and all: the copy has equal outputs."""
     import copy
 
     module = sweep.smallest().eval()

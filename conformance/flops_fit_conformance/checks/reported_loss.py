@@ -11,6 +11,7 @@ from flops_fit.components import LossFunction
 from flops_fit.config.subject import Subject
 from flops_fit_conformance.breach import require
 from flops_fit_conformance.configs import on_drawn_configs
+from flops_fit_conformance.rows import doubled, doubled_batch
 
 SURE = 60.0
 """Logit of a model that is sure of the right label."""
@@ -19,9 +20,7 @@ NOTHING = 1e-3
 
 def check_reported_loss_is_finite(sweep: Subject) -> None:
     """`evaluate(outputs, batch)` is a finite scalar in the unit of the loss."""
-    batch = sweep.batch
-    with torch.no_grad():
-        value = sweep.spec.loss.evaluate(sweep.outputs(sweep.smallest().eval(), batch), batch)
+    value = sweep.spec.loss.evaluate(_outputs(sweep), sweep.batch)
     require(
         isinstance(value, torch.Tensor) and value.dim() == 0 and bool(value.isfinite()),
         found=repr(value),
@@ -56,12 +55,9 @@ def check_reported_loss_is_plain(sweep: Subject) -> None:
 
 def check_metrics_are_finite(sweep: Subject) -> None:
     """`metrics(outputs, batch)` maps names to finite scalars."""
-    batch = sweep.batch
-    with torch.no_grad():
-        found = sweep.spec.loss.metrics(sweep.outputs(sweep.smallest().eval(), batch), batch)
     wrong = [
         f"{name!r}: {value!r}"
-        for name, value in found.items()
+        for name, value in sweep.spec.loss.metrics(_outputs(sweep), sweep.batch).items()
         if not (isinstance(name, str) and torch.as_tensor(value).dim() == 0 and math.isfinite(float(value)))
     ]
     require(
@@ -69,6 +65,22 @@ def check_metrics_are_finite(sweep: Subject) -> None:
         found=", ".join(wrong),
         should="finite scalars by name",
         call=f"{sweep.spec.loss!r}.metrics(outputs, batch)",
+    )
+
+
+def check_reported_numbers_are_means(sweep: Subject) -> None:
+    """`evaluate` and `metrics` are means over units, of the same names for every batch: no sums."""
+    loss, outputs, batch = sweep.spec.loss, _outputs(sweep), sweep.batch
+    once = {"loss": loss.evaluate(outputs, batch), **loss.metrics(outputs, batch)}
+    outputs, batch = doubled(outputs, sweep), doubled_batch(batch)
+    twice = {"loss": loss.evaluate(outputs, batch), **loss.metrics(outputs, batch)}
+    require(
+        once.keys() == twice.keys()
+        and all(math.isclose(once[name], twice[name], rel_tol=1e-4, abs_tol=1e-6) for name in once),
+        found=", ".join(f"{name} = {float(value):.6g}" for name, value in twice.items())
+        + ", rows twice over",
+        should=", ".join(f"{name} = {float(value):.6g}" for name, value in once.items()),
+        call=f"{loss!r}.evaluate and .metrics",
     )
 
 
