@@ -30,6 +30,7 @@ NEEDS_TORCH = {
     "flops_fit.engine.reproducible",
     "flops_fit.engine.selftest",
     "flops_fit.engine.state",
+    "flops_fit.engine.step",
     "flops_fit.engine.stopwatch",
     "flops_fit.engine.trunk",
     "flops_fit.engine.witness",

@@ -76,3 +76,19 @@ def test_less_than_one_row_is_refused(n_tokens):
         DataError, match=f"test text: found {n_tokens} tokens, one row of `length: 10` needs 11"
     ):
         windows(n_tokens)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint32, np.int64])
+def test_rows_gathered_on_a_device_are_those_gathered_by_the_cpu(dtype):
+    """Bit for bit and in the same order, the ids that a signed type cannot hold among them."""
+    top = int(min(np.iinfo(dtype).max, 2**40))
+    ids = np.random.default_rng(0).integers(0, top, 2001, dtype=dtype, endpoint=True)
+    ids[:5] = top
+    here = TokenWindows(ids, 10, source="test text")
+    there = here.on(torch.device("cpu"))
+    for batches in (
+        lambda rows: islice(rows.shuffled_batches(32, seed=3, start_step=2), 20),
+        lambda rows: rows.spread_batches(32, n_rows=99),
+    ):
+        for a, b in zip(batches(here), batches(there), strict=True):
+            assert all(torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a)

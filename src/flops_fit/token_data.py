@@ -7,24 +7,31 @@ token is made here, so a loss compares outputs and labels position by position.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from flops_fit.components import Batch, DataSource, DataSpec
+from flops_fit.components import Batch, BatchSource, DataSource, DataSpec
 from flops_fit.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     Ids = NDArray[np.integer[Any]]
+    Gather = Callable[[NDArray[np.intp]], torch.Tensor]
 
 Split = Literal["train", "held_out"]
 
 AHEAD = 2**14
 """Token ids gathered at once: one batch at a time costs a step of 1 ms a twentieth of its time."""
+RESIDENT_SHARE = 0.1
+"""Of a GPU's free memory, that the ids of a source may take: several processes may hold a copy each."""
 
 
 class TokenSource(DataSource):
@@ -65,6 +72,37 @@ class TokenSource(DataSource):
         """Yield `eval_rows` rows of the held-out split in the order of the text."""
         return self.windows("held_out").spread_batches(batch_size, self.eval_rows)
 
+    def resident(self, device: torch.device) -> BatchSource:
+        """Return the same batches gathered on a GPU, which then holds all ids, if it has room for them."""
+        return _resident(self, device)
+
+
+@lru_cache(maxsize=1)  # one trunk after another uses the same copy
+def _resident(source: TokenSource, device: torch.device) -> BatchSource:
+    import torch
+
+    train, held_out = source.windows("train"), source.windows("held_out")
+    if train.n_bytes + held_out.n_bytes > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+        return source
+    return ResidentTokens(train=train.on(device), held_out=held_out.on(device), eval_rows=source.eval_rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentTokens:
+    """The batches of a token source, gathered where its ids are."""
+
+    train: TokenWindows
+    held_out: TokenWindows
+    eval_rows: int
+
+    def train_batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[Batch]:
+        """Yield what the source yields."""
+        return self.train.shuffled_batches(batch_size, seed, start_step)
+
+    def eval_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield what the source yields."""
+        return self.held_out.spread_batches(batch_size, self.eval_rows)
+
 
 class TokenWindows:
     """A sequence of token ids, in memory or memory-mapped, cut into rows that share no predicted token."""
@@ -89,7 +127,20 @@ class TokenWindows:
                 code="too-little-text",
             )
         self.n_rows = (len(ids) - 1) // length
-        self._rows = np.lib.stride_tricks.sliding_window_view(ids, length + 1)[::length]
+        self._ids, self._length = ids, length
+        rows = np.lib.stride_tricks.sliding_window_view(ids, length + 1)[::length]
+        self._gather: Gather = partial(_gathered, rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the ids take."""
+        return self._ids.nbytes
+
+    def on(self, device: torch.device) -> TokenWindows:
+        """Return the same rows, gathered on `device` from a copy of the ids there."""
+        there = copy(self)
+        there._gather = _Resident(self._ids, self._length, device).gathered  # noqa: SLF001 - of this class
+        return there
 
     def shuffled_batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[Batch]:
         """Yield full batches without end; each epoch visits every row once, in an order of its own."""
@@ -97,7 +148,7 @@ class TokenWindows:
 
         epoch, done = divmod(start_step * batch_size, self.n_rows)
         waiting = self._order(seed, epoch)[done:]
-        n_ahead = batch_size * max(1, AHEAD // (batch_size * self._rows.shape[1]))
+        n_ahead = batch_size * max(1, AHEAD // (batch_size * (self._length + 1)))
         while True:
             while len(waiting) < n_ahead:
                 epoch += 1
@@ -117,13 +168,40 @@ class TokenWindows:
 
     def batch(self, rows: NDArray[np.intp]) -> Batch:
         """Gather rows by number into `input_ids` and `labels`, int64, shape (len(rows), length)."""
-        import numpy as np
-        import torch
-
-        tokens = torch.from_numpy(self._rows[rows].astype(np.int64))
+        tokens = self._gather(rows)
         return {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
 
     def _order(self, seed: int, epoch: int) -> NDArray[np.intp]:
         import numpy as np
 
         return np.random.default_rng((seed, epoch)).permutation(self.n_rows)
+
+
+def _gathered(rows: Ids, chosen: NDArray[np.intp]) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(rows[chosen].astype(np.int64))
+
+
+class _Resident:
+    """Token ids on a device, in the type in which they came: torch indexes no unsigned type but bytes."""
+
+    def __init__(self, ids: Ids, length: int, device: torch.device) -> None:
+        import numpy as np
+        import torch
+
+        signed = ids if ids.dtype == np.uint8 else ids.view(ids.dtype.name.removeprefix("u"))
+        self._mask = min(int(np.iinfo(ids.dtype).max), 2**63 - 1)
+        self._ids = torch.from_numpy(np.array(signed)).to(device)
+        self._places = torch.arange(length + 1, device=device)
+        self._length = length
+
+    def gathered(self, chosen: NDArray[np.intp]) -> torch.Tensor:
+        import torch
+
+        numbers = torch.from_numpy(chosen)
+        if self._ids.is_cuda:  # from pinned memory the copy does not wait for the device
+            numbers = numbers.pin_memory()
+        firsts = numbers.to(self._ids.device, non_blocking=True) * self._length
+        return self._ids[firsts[:, None] + self._places].long() & self._mask

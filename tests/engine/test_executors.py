@@ -63,7 +63,7 @@ def test_the_run_of_a_dead_worker_is_tried_again(sweep_with_a_death, tmp_path):
 
 def test_by_default_there_is_one_worker_per_core(make_spec):
     cores = len(os.sched_getaffinity(0))
-    assert count_workers(make_spec(training={})) == cores
+    assert count_workers(make_spec(training={}), ()) == cores
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +106,16 @@ def unsendable(parts):
 
 
 def test_a_spec_that_cannot_be_sent_trains_in_one_process(make_spec, unsendable):
-    assert count_workers(make_spec(model=unsendable, training={})) == 1
+    assert count_workers(make_spec(model=unsendable, training={}), ()) == 1
 
 
 def test_asking_for_workers_with_parts_that_cannot_be_sent_is_an_error(make_spec, unsendable):
     with pytest.raises(TrainingError, match=r"cannot be sent to other processes: TypeError: .*lock"):
-        count_workers(make_spec(model=unsendable, training=SIDE_BY_SIDE))
+        count_workers(make_spec(model=unsendable, training=SIDE_BY_SIDE), ())
 
 
 def test_a_local_class_is_sent_by_value(make_spec, parts):
     class Local(parts.Mlp):
         pass
 
-    assert count_workers(make_spec(model=Local(), training=SIDE_BY_SIDE)) == 2
+    assert count_workers(make_spec(model=Local(), training=SIDE_BY_SIDE), ()) == 2

@@ -209,7 +209,7 @@ def everything(folder: Path) -> dict[str, object]:
         "sweep": a_sweep(folder),
         "nan": asdict(train_run(planned("w2"), tiny(model=Haunted(deed="nan", rank="1"))))["reason"],
         "resumed": resumed(folder),
-        "workers": count_workers(tiny(training={"batch_size": 16, "workers": 4})),
+        "workers": count_workers(tiny(training={"batch_size": 16, "workers": 4}), ()),
         "errors": [code(folder, deed) for deed in (odd_batch, unwritable_store, different_ends)],
     }
 

@@ -56,7 +56,11 @@ class TrainingSpec(BaseModel):
     eval_batch_size: int = Field(default=128, ge=1)
     """Rows of one evaluation batch; does not change the loss, only speed and memory."""
     workers: int | None = Field(default=None, ge=1)
-    """Processes that train runs side by side; by default one per core on a CPU and one on a GPU."""
+    """Processes that train runs side by side; by default one per core on a CPU, and on a GPU up to 4
+    if the largest model leaves room for them."""
+    cuda_graph: bool = True
+    """Whether a GPU replays one recorded step, with the same losses up to rounding; set it to false for a
+    model whose steps differ by what Python decides, e.g. by a counter of its own."""
     log_with: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
     """Experiment trackers that each run is sent to as it ends."""
 

@@ -8,7 +8,7 @@ from flops_fit.config.provenance import component_identity
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
 
-SPEED_ONLY = {"workers", "eval_batch_size", "mode", "audit", "checkpoint_s", "log_with"}
+SPEED_ONLY = {"workers", "eval_batch_size", "mode", "audit", "checkpoint_s", "cuda_graph", "log_with"}
 """Training settings that change how fast a run is, not what comes out of it."""
 
 RESOLVED = {"lr", "lr_scaling", "precision", "warmup", "cooldown"}

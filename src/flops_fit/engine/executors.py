@@ -12,6 +12,7 @@ from flops_fit.design.grid import Trunk
 from flops_fit.engine.attempt import attempt
 from flops_fit.engine.crew import MEND, Crew, Orders
 from flops_fit.engine.job import this_job
+from flops_fit.engine.packing import processes_per_gpu
 from flops_fit.errors import TrainingError
 from flops_fit.runs.record import RunRecord
 
@@ -38,11 +39,11 @@ def execute(
     return Crew(trunks, Orders(_sent(spec), checkpoints), min(workers, len(trunks))).records()
 
 
-def count_workers(spec: SweepSpec) -> int:
-    """Return how many processes train side by side.
+def count_workers(spec: SweepSpec, trunks: Sequence[Trunk]) -> int:
+    """Return how many processes train `trunks` side by side.
 
-    By default one per core on a CPU and one on a GPU; one where the spec cannot be sent to processes, and
-    always one in a job of several processes, which train each run together.
+    By default one per core on a CPU, and on a GPU as many as `processes_per_gpu` says; one where the spec
+    cannot be sent to processes, and always one in a job of several processes, which train each run together.
 
     Raises:
         TrainingError: `spec-not-sendable`, several processes are asked for and cannot get the spec.
@@ -57,7 +58,7 @@ def count_workers(spec: SweepSpec) -> int:
             fix=MEND,
             code="spec-not-sendable",
         )
-    return asked or (1 if obstacle or _has_gpu() else _cores())
+    return asked or (1 if obstacle else _by_default(spec, trunks))
 
 
 def _obstacle(spec: SweepSpec) -> str:
@@ -78,8 +79,11 @@ def _sent(spec: SweepSpec) -> bytes:
     return content
 
 
-def _has_gpu() -> bool:
-    return bool(process_state().device.type != "cpu")
+def _by_default(spec: SweepSpec, trunks: Sequence[Trunk]) -> int:
+    device = process_state().device.type
+    if device == "cpu":
+        return _cores()
+    return processes_per_gpu(trunks, spec) if device == "cuda" else 1
 
 
 def _cores() -> int:

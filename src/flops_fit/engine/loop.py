@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from flops_fit.components import Batch
+from flops_fit.components import Batch, BatchSource
 from flops_fit.config.device import Precision, process_state
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.training import TrainingSpec
@@ -19,6 +19,7 @@ from flops_fit.engine.curve import N_SLOTS, held_out_slots, train_slots
 from flops_fit.engine.parallel import Team
 from flops_fit.engine.reproducible import Generators
 from flops_fit.engine.schedule import Schedule
+from flops_fit.engine.step import CudaGraphs, Eager, Recorded, Step, Update
 from flops_fit.errors import DataError
 
 CHECK_EVERY = 50
@@ -33,13 +34,11 @@ class Trainee:
     spec: SweepSpec
     team: Team
     module: torch.nn.Module
-    forward: Callable[[Batch], Any]
-    """The module, or what averages its gradients over the team."""
-    backward: Callable[[torch.Tensor], None]
     optimizer: torch.optim.Optimizer
-    peak_lrs: tuple[float, ...]
-    """Of each parameter group of the optimizer."""
+    stepper: Step
     schedule: Schedule
+    data: BatchSource
+    """The data of the spec, or what yields the same batches on the device."""
     batches: Iterator[Batch]
     units_per_sample: int
     device: torch.device
@@ -68,7 +67,7 @@ class Trainee:
 
     def reopen_batches(self) -> None:
         """Go on with the batch of the present step."""
-        self.batches = self.spec.data.train_batches(self.run.batch_size, self.run.seed, self.step)
+        self.batches = self.data.train_batches(self.run.batch_size, self.run.seed, self.step)
 
 
 def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Trainee:
@@ -77,26 +76,35 @@ def set_up(run: PlannedRun, spec: SweepSpec, team: Team | None = None) -> Traine
     `team` are the processes that train it, by default those of this job.
     """
     team = team or Team.of_this_job()
-    device, data = process_state().device, spec.data.spec()
-    module = team.synchronised(spec.model.build(run.size, data)).to(device).train()
+    device, described = process_state().device, spec.data.spec()
+    module = team.synchronised(spec.model.build(run.size, described)).to(device).train()
     optimizer = _optimizer(spec.model.param_groups(module, run.lr, spec.training.weight_decay), spec.training)
-    peak_lrs = tuple(group["lr"] for group in optimizer.param_groups)
     forward, backward, optimizer = team.prepare(module, optimizer)
+    data = spec.data.resident(device) if device.type == "cuda" and team.n == 1 else spec.data
+    update = Update(
+        forward=forward,
+        backward=backward,
+        loss=spec.loss,
+        optimizer=optimizer,
+        precision=_autocast(run.precision, device),
+        clipped=tuple(module.parameters()) if spec.training.grad_clip else (),
+        grad_clip=spec.training.grad_clip or math.inf,
+        loss_sum=torch.zeros((), device=device, dtype=_widest(device)),
+    )
     return Trainee(
         run=run,
         spec=spec,
         team=team,
         module=module,
-        forward=forward,
-        backward=backward,
         optimizer=optimizer,
-        peak_lrs=peak_lrs,
+        stepper=_stepper(update, team, spec.training),
         schedule=Schedule.of(run, spec.training),
-        batches=spec.data.train_batches(run.batch_size, run.seed),
-        units_per_sample=data.units_per_sample,
+        data=data,
+        batches=data.train_batches(run.batch_size, run.seed),
+        units_per_sample=described.units_per_sample,
         device=device,
-        precision=_autocast(run.precision, device),
-        loss_sum=torch.zeros((), device=device, dtype=_widest(device)),
+        precision=update.precision,
+        loss_sum=update.loss_sum,
         notes=torch.full((N_SLOTS,), math.inf, device=device, dtype=_widest(device)),
     )
 
@@ -140,24 +148,9 @@ def _never() -> bool:
 
 def take_steps(trainee: Trainee, n_steps: int, due: Callable[[], bool] = _never) -> None:
     """Take `n_steps` optimiser steps, or as many until `due`, without once waiting for the device."""
-    forward, optimizer, loss_function = trainee.forward, trainee.optimizer, trainee.spec.loss
-    clip = trainee.spec.training.grad_clip
-    params = list(trainee.module.parameters()) if clip else []
     for _ in range(n_steps):
         batch, weight = _next_batch(trainee)
-        with trainee.precision:
-            loss = loss_function(forward(batch), batch)
-        if weight != 1.0:
-            loss = loss * weight
-        trainee.backward(loss)
-        if clip:
-            torch.nn.utils.clip_grad_norm_(params, clip)
-        factor = trainee.schedule.factor(trainee.step)
-        for group, peak_lr in zip(optimizer.param_groups, trainee.peak_lrs, strict=True):
-            group["lr"] = peak_lr * factor
-        optimizer.step()
-        optimizer.zero_grad()
-        trainee.loss_sum += loss.detach()
+        trainee.stepper.take(batch, weight, trainee.schedule.factor(trainee.step))
         trainee.step += 1
         if due():
             break
@@ -178,7 +171,7 @@ def evaluate(trainee: Trainee, spec: SweepSpec) -> Evaluation:
     names: tuple[str, ...] = ()
     rows, weights = [], []
     with torch.no_grad(), trainee.precision:
-        for i, batch in enumerate(spec.data.eval_batches(spec.training.eval_batch_size)):
+        for i, batch in enumerate(trainee.data.eval_batches(spec.training.eval_batch_size)):
             weights.append(counted_units(batch, trainee.units_per_sample))
             if trainee.team.owns(i) or i == 0:  # from the first batch every process learns the names
                 loss, metrics = _measure(trainee, batch)
@@ -220,6 +213,13 @@ def _optimizer(groups: list[dict[str, Any]], training: TrainingSpec) -> torch.op
         return torch.optim.AdamW(groups, betas=training.betas, eps=training.eps, weight_decay=0.0, fused=True)
     except RuntimeError:  # this device, or a parameter of this type, has no fused kernel
         return torch.optim.AdamW(groups, betas=training.betas, eps=training.eps, weight_decay=0.0)
+
+
+def _stepper(update: Update, team: Team, training: TrainingSpec) -> Step:
+    """Return how steps are taken: one by one, or recorded where one process trains on a GPU by itself."""
+    is_alone = update.loss_sum.is_cuda and team.accelerator is None
+    is_recorded = is_alone and training.cuda_graph and update.optimizer.defaults["fused"]
+    return Recorded(Eager(update), CudaGraphs()) if is_recorded else Eager(update)
 
 
 def _autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:

@@ -70,6 +70,7 @@ class State:
                 if name in self.tensors and not name.startswith(_OPTIMIZER):
                     tensor.copy_(self.tensors[name])
             self._put_back_moments(trainee)
+        trainee.stepper.forget()
         trainee.step, trainee.n_units = self.step, self.n_units
         is_its_own = trainee.run.run_id == self.run_id
         trainee.n_units_taken = self.n_units_taken if is_its_own else 0

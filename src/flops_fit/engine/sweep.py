@@ -141,7 +141,7 @@ def trunks_left(plan: SweepPlan, rows: Iterable[RunRecord], audits: Iterable[Aud
 def workers_for(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
     """Return how many processes train `trunks` side by side."""
     small = sum(map(predicted_cost, trunks)) < SMALL_SWEEP
-    return 1 if small and not spec.training.workers else count_workers(spec)
+    return 1 if small and not spec.training.workers else count_workers(spec, trunks)
 
 
 def _require_one_completed(records: Iterable[RunRecord]) -> None:
