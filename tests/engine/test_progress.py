@@ -10,9 +10,11 @@ import pytest
 from rich.console import Console
 
 from flops_fit.engine import Progress, console_reporter, interrupt
-from flops_fit.engine.console import progress_line
 from flops_fit.engine.live import LivePicture
-from flops_fit.engine.progress import BudgetProgress, Tally, predicted_cost, shares_of
+from flops_fit.engine.pace import Pace
+from flops_fit.engine.progress import BudgetProgress, Tally
+from flops_fit.engine.shares import predicted_cost, shares_of
+from flops_fit.engine.words import progress_line
 from flops_fit.quantities import Interval
 from flops_fit.runs import RunRecord
 
@@ -216,3 +218,15 @@ def test_rich_is_loaded_for_terminals_only():
         "report(io.StringIO()); sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_eta_separates_what_a_step_costs_from_what_its_flops_cost(make_spec, plan_of):
+    """Two sizes have been timed; the third follows from both, on a machine where steps cost nothing extra."""
+    plan = plan_of(make_spec(seeds=(0, 1)))
+    shares, pace = shares_of(plan.trunks), Pace()
+    sizes = sorted({run.size.n_params: run.size.name for run in plan.runs}.values())
+    for share in shares.values():
+        if share.run.size.name != sizes[-1]:
+            pace.learn(share, share.flops * 1e-9)
+    unseen = [share for share in shares.values() if share.run.size.name == sizes[-1]]
+    assert pace.seconds(unseen, 1) == pytest.approx(1e-9 * sum(share.flops for share in unseen), rel=0.2)

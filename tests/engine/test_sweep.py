@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flops_fit.engine import run_sweep
-from flops_fit.engine.progress import predicted_cost
+from flops_fit.engine.shares import predicted_cost
 from flops_fit.engine.trunk import train_run
 from flops_fit.errors import TrainingError
 from flops_fit.runs import RunStore, audit_findings

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flops_fit.engine import interrupt
-from flops_fit.engine.console import outcome, progress_line, time_left
 from flops_fit.engine.progress import BudgetProgress, Progress
+from flops_fit.engine.words import outcome, progress_line, time_left
 from flops_fit.runs.record import RunRecord
 
 REFRESHES_PER_S = 2

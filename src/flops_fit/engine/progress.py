@@ -1,58 +1,16 @@
 """How far a sweep is, and when it will end."""
 
 import math
-import operator
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean, pvariance
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from flops_fit.design.grid import PlannedRun, Trunk, executed_steps
+from flops_fit.engine.pace import Pace
+from flops_fit.engine.shares import Share
 from flops_fit.quantities import Interval
 from flops_fit.runs.record import RunRecord
-
-STEP_OVERHEAD = 1e8
-"""FLOPs that a CPU core could have done in the part of a step that does not grow with the model.
-
-About 2 ms at 5e10 FLOP/s, as measured with GPTs of 5 thousand to 180 thousand parameters and 512 tokens per
-step on one Xeon core. It only orders runs and weighs them in the ETA; measured seconds replace it.
-"""
-
-
-def predicted_cost(trunk: Trunk) -> float:
-    """Return a number that is roughly proportional to the seconds `trunk` takes."""
-    return math.fsum(share.cost for share in shares_of([trunk]).values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """The part of a trunk's steps that is executed for one of its runs."""
-
-    run: PlannedRun
-    trunk: str
-    """The first run of the trunk: one worker trains all that agree in it."""
-    n_steps: int
-
-    @property
-    def flops(self) -> float:
-        """FLOPs of these steps."""
-        return self.run.flops_per_step * self.n_steps
-
-    @property
-    def cost(self) -> float:
-        """A number that is roughly proportional to the seconds they take."""
-        return self.flops + self.n_steps * STEP_OVERHEAD
-
-
-def shares_of(trunks: Iterable[Trunk]) -> dict[str, Share]:
-    """Return what is executed for each run, by its id."""
-    return {
-        run.run_id: Share(run=run, trunk=trunk[0].run_id, n_steps=n_steps)
-        for trunk in trunks
-        for run, n_steps in zip(trunk, executed_steps(trunk), strict=True)
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +68,7 @@ class Tally:
         self._flops_total = math.fsum(share.flops for share in shares.values())
         self._total, self._failed = len(shares), 0
         self._last: RunRecord | None = None
-        self._pace = _Pace()
+        self._pace = Pace()
         self._budget_of = {run_id: share.run.budget for run_id, share in shares.items()}
         self._best: dict[float, RunRecord] = {}
         for row in kept:
@@ -173,66 +131,3 @@ class Tally:
             )
             for budget in sorted(total)
         )
-
-
-UNSEEN_SIZE, SAME_SIZE = 0.5, 0.1
-"""Standard deviations of ln pace between sizes and between runs of a size, as GPTs showed on a CPU."""
-WORTH = 3
-"""Sizes, or runs, that these count for beside those that have been timed."""
-
-
-@dataclass(slots=True)
-class _Pace:
-    """Seconds per predicted cost, by size where a run of that size has been timed, else over all."""
-
-    costs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    seconds_of: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    log_paces: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """Of each run timed, by size."""
-
-    @property
-    def known(self) -> bool:
-        return bool(self.costs)
-
-    def learn(self, share: Share, wall_s: float | None) -> None:
-        if wall_s and share.cost:
-            self.costs[share.run.size.name] += share.cost
-            self.seconds_of[share.run.size.name] += wall_s
-            self.log_paces[share.run.size.name].append(math.log(wall_s / share.cost))
-
-    def seconds(self, shares: Sequence[Share], workers: int) -> float:
-        """Predict when all shares are done: no sooner than the longest trunk."""
-        of_trunk: dict[str, float] = defaultdict(float)
-        for share in shares:
-            of_trunk[share.trunk] += share.cost * self._rate(share.run.size.name)
-        return max([math.fsum(of_trunk.values()) / workers, *of_trunk.values()])
-
-    def interval(self, shares: Sequence[Share], workers: int) -> Interval:
-        """Return the 95% interval of `seconds`, as if all shares erred together: cautious, and simple."""
-        seconds = self.seconds(shares, workers)
-        weights = [share.cost * self._rate(share.run.size.name) for share in shares]
-        spreads = self._spreads({share.run.size.name for share in shares})
-        errors = [spreads[share.run.size.name] for share in shares]
-        spread = math.fsum(map(operator.mul, weights, errors)) / (math.fsum(weights) or 1.0)
-        return Interval(seconds * math.exp(-1.96 * spread), seconds * math.exp(1.96 * spread))
-
-    def _rate(self, size: str) -> float:
-        if size in self.costs:
-            return self.seconds_of[size] / self.costs[size]
-        return sum(self.seconds_of.values()) / sum(self.costs.values())
-
-    def _spreads(self, sizes: Iterable[str]) -> dict[str, float]:
-        """Return the standard deviation of ln pace that is to be expected of each size."""
-        paces = self.log_paces.values()
-        free = sum(len(of_size) - 1 for of_size in paces)
-        within = sum(pvariance(of_size) * len(of_size) for of_size in paces) + WORTH * SAME_SIZE**2
-        within /= free + WORTH
-        levels = [fmean(of_size) for of_size in paces]
-        between = pvariance(levels) * len(levels) + WORTH * UNSEEN_SIZE**2
-        between /= len(levels) - 1 + WORTH
-        return {
-            size: math.sqrt(
-                within * (1 + 1 / len(self.log_paces[size])) if size in self.costs else within + between
-            )
-            for size in sizes
-        }

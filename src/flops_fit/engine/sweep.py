@@ -13,7 +13,8 @@ from flops_fit.engine.executors import count_workers, execute
 from flops_fit.engine.in_flight import folder_of, forget
 from flops_fit.engine.job import check_launch, this_job
 from flops_fit.engine.lock import sole_owner
-from flops_fit.engine.progress import Progress, Tally, predicted_cost, shares_of
+from flops_fit.engine.progress import Progress, Tally
+from flops_fit.engine.shares import predicted_cost, shares_of
 from flops_fit.errors import TrainingError
 from flops_fit.runs.audit import Audit
 from flops_fit.runs.record import RunRecord
