@@ -26,7 +26,9 @@ class ViT(ModelFamily):
     """
 
     kind: Literal["vit"] = "vit"
-    default_lr: ClassVar[float] = 0.3
+    default_lr: ClassVar[float] = 0.38
+    lr_transfers: ClassVar[bool] = True
+    """In u-muP units; docs/explanation/lr-transfer.md has the measurement."""
 
     patch_size: int = Field(default=4, ge=1)
     """Pixels on each side of a patch; it must divide both sides of the images."""
@@ -34,7 +36,7 @@ class ViT(ModelFamily):
     """Layers of every size; unset, depth grows slowly with width."""
     widths: tuple[int, ...] = ()
     """Widths to offer, e.g. [192, 384, 768]; unset, those that make steps of about 1.26 in parameters."""
-    c_emb: float = Field(default=4.0, gt=0)
+    c_emb: float = Field(default=1.0, gt=0)
     """Patches and positions learn at c_emb·lr/√width, patches over the values in a patch."""
     depth_exponent: float = Field(default=0.5, ge=0, le=1)
     """Matrices inside the L layers learn at lr/(fan_in·L^depth_exponent)."""
