@@ -78,7 +78,7 @@ class LivePicture:
         counts += [f"{progress.failed} without a loss"] if progress.failed else []
         yield _line(f"{', '.join(counts)} | {progress.flops_done:.3g} of {progress.flops_total:.3g} FLOPs")
         bar = Table.grid()  # which ends its row; a bar alone does not
-        bar.add_row(ProgressBar(total=1.0, completed=share, width=width))
+        bar.add_row(ProgressBar(total=1.0, completed=share, width=width, complete_style="green"))
         yield bar
         yield _line(
             " | ".join([f"{_clock(time.monotonic() - self._started_at)} so far", self._left(progress)])
