@@ -131,7 +131,7 @@ def _about_laws(stages: Any) -> None:
 
 def _about_files(stages: Any) -> None:
     trial = _command(stages, selftest.selftest, json_too=True)
-    trial.add_argument("what", choices=("distributed",), help="what to test")
+    trial.add_argument("what", choices=("distributed", "truth"), help="what to test")
     _spec(trial, required=False)
     trial.add_argument(
         "--processes", type=_at_least(2), default=2, metavar="N", help="how many train together (default 2)"
@@ -139,6 +139,15 @@ def _about_files(stages: Any) -> None:
     trial.add_argument(
         "--steps", type=_at_least(1), default=100, metavar="N", help="steps to compare (default 100)"
     )
+    trial.add_argument(
+        "--source",
+        action="append",
+        metavar="NAME",
+        help="truth: of which data source (default: all installed)",
+    )
+    trial.add_argument("--seed", type=int, default=0, help="truth: of task and training (default 0)")
+    trial.add_argument("--out", type=Path, metavar="DIR", help="truth: keep the sweeps in this directory")
+    trial.add_argument("--quiet", action="store_true", help="truth: no progress")
 
     _law(_command(stages, checklist.checklist, json_too=True))
 

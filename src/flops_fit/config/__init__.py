@@ -7,8 +7,10 @@ from flops_fit.config.load import load_spec as load_spec
 from flops_fit.config.made_from import MadeFrom as MadeFrom
 from flops_fit.config.made_from import made_from as made_from
 from flops_fit.config.made_from import read_made_from as read_made_from
+from flops_fit.config.presets import TRUTHS as TRUTHS
 from flops_fit.config.presets import demo_spec as demo_spec
 from flops_fit.config.presets import init_text as init_text
+from flops_fit.config.presets import truth_spec as truth_spec
 from flops_fit.config.presets import write_initial_spec as write_initial_spec
 from flops_fit.config.probe import Probe as Probe
 from flops_fit.config.probe import ProbedSize as ProbedSize

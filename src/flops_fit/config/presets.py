@@ -19,8 +19,9 @@ from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.load import load_spec
 from flops_fit.config.spec import BudgetRange, SweepSpec
 from flops_fit.config.training import TrainingSpec
-from flops_fit.errors import StoreError
+from flops_fit.errors import SpecError, StoreError
 from flops_fit.plugins import registry
+from flops_fit.plugins.registry import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,44 @@ def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
             "output_dir": out,
         }
     )
+
+
+TRUTHS: dict[str, dict[str, Any]] = {
+    "synthetic_language": {
+        "model": "gpt",
+        # Tables of one lag: what a second one adds, attention learns in a leap that no power law has.
+        "data": {"vocabulary": 128, "length": 16, "lags": [1], "eval_rows": 1024},
+        "budgets": {"start": 6e8, "stop": 1e10, "count": 7},
+        "design": {"sizes_per_budget": 6, "window": 3.5, "units_per_param": 15, "min_steps": 100},
+        "training": {"batch_size": 16, "lr": 0.5, "audit": 0},
+    },
+}
+"""Sweeps of a minute on data whose floor is known, by the name of the data source."""
+_WORLDS = {"synthetic_language": "language_seed", "gratings": "world"}
+"""The option by which a source draws another task of the same kind."""
+
+
+def truth_spec(source: str, out: Path, *, seed: int) -> SweepSpec:
+    """Return a small sweep on the data source `source`, one of `TRUTHS`, whose floor is known.
+
+    Args:
+        source: Name of the data source.
+        out: Directory to keep the sweep in.
+        seed: Of the task and of the training; another seed is another replication.
+
+    Raises:
+        SpecError: `no-truth-preset`.
+        PluginError: `unknown-component`: the source or its model is not installed.
+    """
+    if source not in TRUTHS:
+        raise SpecError(
+            f"There is no sweep of {source!r} to hold to the truth; there are of: {', '.join(TRUTHS)}.",
+            fix=nearest(source, TRUTHS) or f"use {next(iter(TRUTHS))!r}, or write a spec and name its file",
+            code="no-truth-preset",
+        )
+    preset = TRUTHS[source]
+    data = {"kind": source, _WORLDS[source]: seed} | preset["data"]
+    return load_spec(preset | {"data": data, "seeds": [seed], "output_dir": out})
 
 
 def write_initial_spec(

@@ -7,6 +7,7 @@ from flops_fit.fit.conventions import declare as declare
 from flops_fit.fit.curve_law import CurveLaw as CurveLaw
 from flops_fit.fit.forms import Chinchilla as Chinchilla
 from flops_fit.fit.imported import fit_imported as fit_imported
+from flops_fit.fit.irreducible import irreducible_loss as irreducible_loss
 from flops_fit.fit.law import Estimate as Estimate
 from flops_fit.fit.law import Law as Law
 from flops_fit.fit.law import Optimum as Optimum
