@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import two_processes
 
 from flops_fit.engine import step as step_module
 from flops_fit.engine.loop import set_up, take_steps
@@ -71,6 +72,20 @@ def test_replayed_steps_equal_eager_ones(trainee_of, grad_clip):
     assert recorder.n_recorded == 1
     assert recorded.loss_sum.item() == pytest.approx(eager.loss_sum.item(), rel=1e-5)
     assert all(p.grad is None for p in recorded.module.parameters())
+
+
+def test_replayed_steps_of_a_gpt_equal_eager_ones_whatever_its_groups():
+    spec = two_processes.gpt()
+    spec.data.prepare()
+    found = []
+    for recorder in (None, Again()):
+        with reproducible(0):
+            trainee = set_up(two_processes.a_run(spec), spec)
+            if recorder is not None:
+                trainee.stepper = Recorded(trainee.stepper, recorder)
+            found.append(trained(trainee))
+    assert len(trainee.optimizer.param_groups) > 1
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-4)
 
 
 def test_a_state_that_is_put_back_is_recorded_anew_and_gives_the_same_steps(trainee_of):

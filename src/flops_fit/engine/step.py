@@ -107,6 +107,11 @@ class Recorded:
         self._n_taken, self._recordable = 0, True
         self._recording: _Recording | None = None
 
+    @property
+    def replays(self) -> bool:
+        """Whether there is a recording, which the next step replays if its batch fits."""
+        return self._recording is not None
+
     def take(self, batch: Batch, weight: float, factor: float) -> None:
         """Take one step."""
         if self._recording is None and self._recordable and self._n_taken >= WARM_UP:
