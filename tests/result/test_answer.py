@@ -105,7 +105,7 @@ def test_sizes_further_from_the_best_than_any_run_are_doubted(fitted):
     ],
 )
 def test_what_cannot_be_answered_is_one_clear_error(known_law, asked, code):
-    with pytest.raises(FitError, match="see: docs") as caught:
+    with pytest.raises(FitError, match="fix: ") as caught:
         ScalingResult(known_law).predict(**asked)
     assert caught.value.code == code
 

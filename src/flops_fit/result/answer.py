@@ -9,9 +9,10 @@ from flops_fit.errors import FitError
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.quantities import Allocation, Interval
 from flops_fit.result.inverse import flops_where, least_loss, optimal_data, optimal_size, size_of_cost
+from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration, Machine
 from flops_fit.result.near_optimal import noise_of_a_run
-from flops_fit.result.prediction import Doubt, Prediction, Serving, doubts_off_optimum, predict, with_doubts
+from flops_fit.result.prediction import Doubt, Prediction, doubts_off_optimum, predict, with_doubts
 from flops_fit.result.question import Question
 from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for
 

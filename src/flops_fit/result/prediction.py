@@ -8,9 +8,11 @@ import numpy as np
 from flops_fit.fit import Estimate, Optimum, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration
 from flops_fit.result.near_optimal import near_optimal_n, noise_of_a_run
 from flops_fit.result.question import Question
+from flops_fit.result.templates import render
 
 FAR = 1000.0
 """Times the largest budget trained beyond which an answer must be asked for explicitly."""
@@ -34,25 +36,6 @@ def worded(doubts: Sequence[Doubt]) -> str:
     """Word doubts that differ in their number only as one sentence, which names the range."""
     low, high = (numbers.times(end) for end in (min(d.times for d in doubts), max(d.times for d in doubts)))
     return f"{doubts[0].before} {low if low == high else f'{low} to {high}'}{doubts[0].after}".lstrip()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
-    """What a model takes over its life, beside the one that would have been cheapest to train."""
-
-    n_units: float
-    """Data units served."""
-    total_flops: Estimate
-    """Of training and inference."""
-    compute_optimal_n: float
-    """Size of the model that reaches the same loss with the least training compute."""
-    compute_optimal_total: float
-    """FLOPs to train and to serve that one."""
-
-    @property
-    def saving(self) -> float:
-        """Share of the FLOPs saved by not training compute-optimally."""
-        return 1 - self.total_flops.value / self.compute_optimal_total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +73,17 @@ class Prediction:
     """None where no run was timed and no device is named."""
 
     def __str__(self) -> str:
+        return "\n".join([self._answer(), *(_indented(label, text) for label, text in self._details())])
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show; names that users chose are escaped."""
+        return render("prediction.html", answer=self._answer(), details=list(self._details()))
+
+    def _answer(self) -> str:
         train = (
             f"train {numbers.count(self.n_params)} parameters on {numbers.count(self.n_units)} {self.unit}s"
         )
-        return "\n".join(
-            [f"{self._premise()} {train}; expect a loss of {numbers.loss(self.loss)}.", *self._details()]
-        )
+        return f"{self._premise()} {train}; expect a loss of {numbers.loss(self.loss)}."
 
     def _premise(self) -> str:
         """Say what is given, and which compute that makes."""
@@ -122,27 +110,29 @@ class Prediction:
         }
         return premises.get(tuple(sorted(self.question.given)), f"With {flops} FLOPs")
 
-    def _details(self) -> Iterator[str]:
-        """Yield a line for each quantity: its interval, and what else is known of it."""
-        near = f"as good: {numbers.count_range(self.near_optimal_n)}, whose loss is within {self.noise:.2%}"
+    def _details(self) -> Iterator[tuple[str, str]]:
+        """Yield what is known of each quantity, under its letter: its interval, and what belongs to it."""
         if self.flops_interval is not None:
-            yield f"  C  {numbers.compute_range(self.flops_interval)}{_how_sure(self.flops_interval)}"
-        yield f"  N  {_span(self.n_params_interval)}"
-        yield f"     {near} of the least, the scatter of runs"
+            yield "C", f"{numbers.compute_range(self.flops_interval)}{_how_sure(self.flops_interval)}"
+        yield "N", _span(self.n_params_interval)
+        near = f"as good: {numbers.count_range(self.near_optimal_n)}, whose loss is within {self.noise:.2%}"
+        yield "", f"{near} of the least, the scatter of runs"
         per_param = numbers.ratio(self.n_units / self.n_params)
-        yield f"  D  {_span(self.n_units_interval)}; {per_param} per parameter"
-        yield f"  L  {numbers.loss_range(self.loss_interval)}{_how_sure(self.loss_interval)}"
+        yield "D", f"{_span(self.n_units_interval)}; {per_param} per parameter"
+        yield "L", f"{numbers.loss_range(self.loss_interval)}{_how_sure(self.loss_interval)}"
         if self.excess is not None:
             least, ends = self.loss - self.excess.value, self.excess.interval
-            yield (
-                f"     {self.excess.value / least:.2%} above the least of this compute "
-                f"({ends.low / least:.2%} to {ends.high / least:.2%})"
-            )
+            span = f"{ends.low / least:.2%} to {ends.high / least:.2%}"
+            yield "", f"{self.excess.value / least:.2%} above the least of this compute ({span})"
         if self.serving is not None:
-            yield from _about_serving(self.serving)
+            yield "life", str(self.serving)
         if self.duration is not None:
-            yield f"  T  {self.duration}"
-        yield from (f"  note: {caveat}" for caveat in self.caveats)
+            yield "T", str(self.duration)
+        yield from (("note", caveat) for caveat in self.caveats)
+
+
+def _indented(label: str, text: str) -> str:
+    return f"  {label}: {text}" if len(label) > 1 else f"  {label:<2} {text}"
 
 
 def _span(interval: Interval) -> str:
@@ -153,16 +143,6 @@ def _span(interval: Interval) -> str:
 
 def _how_sure(interval: Interval) -> str:
     return " (all that was seen)" if interval.level == 1.0 else f" ({interval.level:.0%} interval)"
-
-
-def _about_serving(serving: Serving) -> Iterator[str]:
-    total, ends = serving.total_flops.value, serving.total_flops.interval
-    known = "" if ends.low == ends.high else f" ({numbers.compute_range(ends)})"
-    yield (
-        f"  life: {numbers.compute(total)} FLOPs{known} to train and serve; the compute-optimal "
-        f"{numbers.count(serving.compute_optimal_n)} of the same loss would take "
-        f"{numbers.compute(serving.compute_optimal_total)}: {serving.saving:.1%} saved"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -146,6 +147,12 @@ class ScalingResult:
         if isinstance(self.law.headline, CurveLaw):
             return describe_curve(self.law, self.law.headline)
         return describe(self.law, written(self._table(caveats=False), "markdown"))
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the table with its caveats; what users named is escaped."""
+        if isinstance(self.law.headline, CurveLaw):
+            return f"<pre>{escape(self.describe())}</pre>"
+        return written(self._table(), "html")
 
     def summary(self) -> dict[str, Any]:
         """Return the same as JSON values."""
