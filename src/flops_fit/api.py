@@ -40,7 +40,7 @@ __all__ = ["check_spec", "export_runs", "find_optimal", "fit_runs", "load", "pla
 
 SpecSource = str | Path | Mapping[str, Any] | SweepSpec
 
-PLOT_FILE = "plots/isoflop.png"
+PLOT_FILE, REPORT_FILE = "plots/isoflop.png", "report.html"
 
 
 def run_spec(
@@ -82,7 +82,7 @@ def _run_into(
         findings = (*plan.findings, *audit_findings(store.audits(), records))
     law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
     result = ScalingResult(replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records)))
-    this_job().on_main(lambda: _keep(result, out))
+    this_job().on_main(lambda: _keep(result, out, sweep=out))
     return result
 
 
@@ -184,7 +184,7 @@ def fit_runs(
         loss_unit: Of the table's loss, e.g. "nats per token"; never assumed but of a `layout`.
         unit: What one unit of the table's D is, e.g. "token".
         form: What to fit, as in the field `fit` of a spec; None takes that of the sweep, or chooses.
-        out: Directory to keep the law and the plots in.
+        out: Directory to keep law, plots and report in.
 
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
@@ -201,7 +201,7 @@ def fit_runs(
     )
     result = ScalingResult(replace(law, made_from=runs.made_from, speed=measured_speed(runs.records)))
     if out is not None:
-        _keep(result, Path(out))
+        _keep(result, Path(out), sweep=source if isinstance(source, str | Path) else None)
     return result
 
 
@@ -252,9 +252,10 @@ def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:
     return plan
 
 
-def _keep(result: ScalingResult, out: Path) -> None:
+def _keep(result: ScalingResult, out: Path, *, sweep: str | Path | None) -> None:
     result.save(out)
     result.save_plot(out / PLOT_FILE)
+    result.report(out / REPORT_FILE, sweep=sweep)
 
 
 def _changed(arguments: Mapping[str, object]) -> list[str]:

@@ -66,7 +66,7 @@ def _about_laws(stages: Any) -> None:
         metavar="RUNS",
         help="sweep directory, or table (.csv, .parquet, .jsonl, .json) with columns N, D, loss",
     )
-    fit.add_argument("--out", type=Path, help="keep the law and the plots in this directory")
+    fit.add_argument("--out", type=Path, help="keep law, plots and report in this directory")
     fit.add_argument("--columns", metavar="N=..,D=..", help="names of columns, e.g. N=params,D=tokens")
     fit.add_argument(
         "--where",
@@ -127,6 +127,13 @@ def _about_laws(stages: Any) -> None:
     )
     plot.add_argument("--width", choices=("single", "double"), default="double", help="columns of a journal")
     plot.add_argument("--curves", action="store_true", help="draw how the losses fell; LAW is the directory")
+    report = _law(_command(stages, laws.report))
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="file to write (default report.html beside the law)"
+    )
+    report.add_argument(
+        "--flops", type=float, nargs="+", metavar="C", help="budgets, the last answered first (default: 10x)"
+    )
 
 
 def _about_files(stages: Any) -> None:

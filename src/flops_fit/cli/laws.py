@@ -36,7 +36,7 @@ def fit(args: argparse.Namespace) -> int:
         out=args.out,
     )
     if args.out is not None:
-        print(f"law and plots are in {args.out}", file=sys.stderr)
+        print(f"law, plots and report.html are in {args.out}", file=sys.stderr)
     return answer(result, args)
 
 
@@ -85,6 +85,15 @@ def plot(args: argparse.Namespace) -> int:
         return DONE
     result = load(args.law)
     print(result.save_plot(args.out, args.picture, width=_WIDTHS[args.width]))
+    return status(result)
+
+
+def report(args: argparse.Namespace) -> int:
+    """Write everything that is known of a saved law as one HTML file."""
+    from flops_fit.result import load
+
+    result, directory = load(args.law), args.law if args.law.is_dir() else args.law.parent
+    print(result.report(args.out or directory / "report.html", args.flops or (), sweep=directory))
     return status(result)
 
 

@@ -6,6 +6,7 @@ runs, so that its readers can see how it does ahead.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,12 @@ class Hindsight:
     forecasts: tuple[Forecast, ...]
 
 
+@lru_cache(maxsize=2)
 def hindsight_of(law: ScalingLaw) -> tuple[Hindsight, ...]:
     """Fit a law's kind again to lower runs, and ask for the minima, or else the losses, above them.
 
     At most three times; empty where there are too few runs to set any aside. Which runs count for a surface,
-    and by how much the surfaces of an average do, stays as all runs have it.
+    and by how much the surfaces of an average do, stays as all runs have it. The last answers are remembered.
     """
     with np.errstate(all="ignore"):
         return tuple(_looks(law))

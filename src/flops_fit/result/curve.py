@@ -9,7 +9,7 @@ from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.prediction import general_caveats
 from flops_fit.result.tables import Column, Row, Table, banners
-from flops_fit.result.tables.table import ABOUT_ALL
+from flops_fit.result.tables.table import ABOUT_ALL, unit_of_loss
 from flops_fit.result.tables.text import as_markdown
 
 _MOST_ROWS = 12
@@ -45,16 +45,19 @@ def points_on_curve(curve: CurveLaw) -> tuple[PointOnCurve, ...]:
 
 def describe_curve(law: ScalingLaw, curve: CurveLaw) -> str:
     """Return the losses as a table, with what was fitted and what is doubtful underneath."""
-    parameters = zip(curve.form.param_names, curve.theta, strict=True)
-    fitted = [
-        f"Fit {curve.name!r} to {len(curve.x)} runs: "
-        + ", ".join(f"{name} {v:.4g}" for name, v in parameters)
-        + ".",
-        "A curve of the loss over one quantity knows of no best size.",
-    ]
     findings = [f"{f.severity} {f.code}: {f.message}\n  {f.action}" for f in law.findings]
     table = as_markdown(curve_table(law, curve))
-    return "\n\n".join([table, "\n".join(fitted), "\n".join(findings)])
+    return "\n\n".join([table, "\n".join(about_curve(curve)), "\n".join(findings)])
+
+
+def about_curve(curve: CurveLaw) -> list[str]:
+    """Say what was fitted, a line for each thing."""
+    parameters = zip(curve.form.param_names, curve.theta, strict=True)
+    listed = ", ".join(f"{name} {v:.4g}" for name, v in parameters)
+    return [
+        f"Fit {curve.name!r} to {len(curve.x)} runs: {listed}.",
+        "A curve of the loss over one quantity knows of no best size.",
+    ]
 
 
 def curve_table(law: ScalingLaw, curve: CurveLaw, *, caveats: bool = True) -> Table:
@@ -86,5 +89,5 @@ def curve_table(law: ScalingLaw, curve: CurveLaw, *, caveats: bool = True) -> Ta
             "Extrapolated: 10 times the largest trained.",
             *(f"{ABOUT_ALL}{c}" for c in general_caveats(law) if caveats),
         ),
-        legend=f"L in {loss_unit}. 95%: intervals of what a run will show.",
+        legend=f"{unit_of_loss(law)} 95%: intervals of what a run will show.",
     )

@@ -5,10 +5,11 @@ from textwrap import fill
 
 import numpy as np
 
-from flops_fit.fit import Conventions, Estimate, Law, ScalingLaw, ValleyLaw
+from flops_fit.fit import Conventions, CurveLaw, Estimate, Law, ScalingLaw, ValleyLaw
 from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.result import numbers
+from flops_fit.result.curve import about_curve
 from flops_fit.result.tables import aligned
 
 _WIDTH = 110
@@ -16,7 +17,7 @@ _WIDTH = 110
 
 def describe(law: ScalingLaw, table: str) -> str:
     """Put `table` first and everything that explains it below."""
-    blocks = (table, _about_fit(law), _about_rivals(law), about_findings(law))
+    blocks = (table, "\n".join(about_fit(law)), _about_rivals(law), about_findings(law))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -28,17 +29,28 @@ def about_findings(law: ScalingLaw) -> str:
     )
 
 
-def _about_fit(law: ScalingLaw) -> str:
+def about_fit(law: ScalingLaw) -> list[str]:
+    """Say how a law came about and how it grows, a line for each thing."""
+    if isinstance(law.headline, CurveLaw):
+        return about_curve(law.headline)
     low, high = law.flops_range
     span = f"{numbers.compute(low)} to {numbers.compute(high)} FLOPs"
-    lines = [
+    return [
         f"Fit: {_kind(law.headline)}, {len(law.points)} runs, {span}.",
         _about_intervals(law.headline),
         *_about_exponents(law),
         *_about_second(law),
         _about_conventions(law.conventions),
     ]
-    return "\n".join(lines)
+
+
+def rivals_rows(law: ScalingLaw) -> list[tuple[str, ...]]:
+    """Tabulate what every method answers, header first; empty where only one was tried."""
+    if len(law.rivals) < 2:
+        return []
+    places = [f"at {numbers.compute(times * law.flops_range[1])}" for times in AHEAD]
+    answers = [f"{what} {place}" for what in ("N*", "L*") for place in places]
+    return [("method", *answers, "missed L*", "missed N*"), *map(_row, law.rivals)]
 
 
 def _kind(headline: Law) -> str:
@@ -89,16 +101,11 @@ def _about_conventions(conventions: Conventions) -> str:
 
 def _about_rivals(law: ScalingLaw) -> str:
     """Show what every method answers, and how far it missed upper runs when it saw lower ones only."""
-    if len(law.rivals) < 2:
+    rows = rivals_rows(law)
+    if not rows:
         return ""
-    places = [f"at {numbers.compute(times * law.flops_range[1])}" for times in AHEAD]
-    answers = [f"{what} {place}" for what in ("N*", "L*") for place in places]
-    lines = [
-        "What each method makes of the same runs, and how far it missed upper runs when shown lower ones:",
-        "",
-        *aligned([("method", *answers, "missed L*", "missed N*"), *map(_row, law.rivals)]),
-    ]
-    return "\n".join(lines)
+    head = "What each method makes of the same runs, and how far it missed upper runs when shown lower ones:"
+    return "\n".join([head, "", *aligned(rows)])
 
 
 def _row(rival: Rival) -> tuple[str, ...]:

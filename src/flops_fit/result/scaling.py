@@ -198,6 +198,34 @@ class ScalingResult:
 
         return figure_of(self.law, picture, width=width)
 
+    def report(
+        self,
+        path: str | Path = "report.html",
+        budgets: Sequence[float] = (),
+        *,
+        sweep: str | Path | None = None,
+    ) -> Path:
+        """Write everything that is known as one HTML file, and return where.
+
+        It needs neither network nor script. An unreliable fit is reported too, and marked so at the top.
+
+        Args:
+            path: File to write.
+            budgets: FLOPs to answer for, the last one first; by default those trained and ten times the
+                largest.
+            sweep: Directory of the sweep, for its cost, its spec and how its losses fell; by default that of
+                the report, if it holds one.
+
+        Raises:
+            FitError: `bad-query`.
+            StoreError: `unwritable-file`, or the sweep cannot be read.
+        """
+        from flops_fit.result.report import write_report
+
+        asked = () if isinstance(self.law.headline, CurveLaw) else budgets or self.budgets_of_interest()
+        predictions = [self.predict(float(c), accept_unreliable=True) for c in asked]
+        return write_report(self.law, predictions, path, sweep=Path(path).parent if sweep is None else sweep)
+
     def save(self, path: str | Path) -> Path:
         """Write the law as JSON to a file, or to `law.json` in a directory, and return where.
 

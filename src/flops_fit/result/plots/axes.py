@@ -11,8 +11,8 @@ from flops_fit.result import numbers
 from flops_fit.result.plots.style import literal
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_FEW_DECADES = 300.0
-"""Ratio of the ends of an axis up to which 2 and 5 are labelled too."""
+_FEW_COUNTS, _FEW_FLOPS = 300.0, 30.0
+"""Ratio of the ends of an axis up to which 2 and 5 are labelled too; powers of ten are long."""
 _WIDE_LOSSES = 5.0
 """Ratio of the ends of an axis from which on even steps would leave its lower half bare."""
 
@@ -21,7 +21,7 @@ def count_axis(axis: Axis, label: str) -> None:
     """Label an axis of parameters or data units: decades, and 2 and 5 in between where there are few."""
     axis.set_label_text(literal(label))
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
-    _steps(axis)
+    _steps(axis, few=_FEW_COUNTS)
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
 
 
@@ -29,7 +29,7 @@ def flops_axis(axis: Axis, label: str = "C, FLOPs") -> None:
     """Label an axis of compute by powers of ten."""
     axis.set_label_text(label)
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
-    _steps(axis)
+    _steps(axis, few=_FEW_FLOPS)
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_flops(value)))
 
 
@@ -62,8 +62,8 @@ def short_flops(value: float) -> str:
     return power if abs(lead - 1) < 1e-6 else f"{lead:.2g}·{power}"
 
 
-def _steps(axis: Axis) -> None:
+def _steps(axis: Axis, *, few: float) -> None:
     low, high = axis.get_view_interval()
-    subs = (1, 2, 5) if high < _FEW_DECADES * low else (1,)
+    subs = (1, 2, 5) if high < few * low else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=8))
     axis.set_minor_formatter(NullFormatter())

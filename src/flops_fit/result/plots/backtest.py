@@ -28,26 +28,35 @@ def draw_backtest(
     span = np.log(max(f.at for look in looks for f in look.forecasts) / min(look.seen for look in looks))
     for i, look in enumerate(looks):
         aside = float(np.exp(_ASIDE * span * (i - 1)))
-        _draw_look(ax, look, i, asked=asked, aside=aside, label=f"seen: up to {_amount(law, look.seen)}")
+        _draw_look(ax, look, i, asked=asked, aside=aside, label=f"≤ {_amount(law, look.seen)}")
     if _over_data(law):
         count_axis(ax.xaxis, f"D, {law.unit}s")
     else:
         flops_axis(ax.xaxis)
     ax.set_ylabel("N* forecast over found, %" if asked == "n_params" else "L forecast over found, %")
     if legend:
-        ax.legend(loc="best")
+        title = f"shown, {law.unit}s" if _over_data(law) else "shown, FLOPs"
+        ax.legend(
+            title=title, title_fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(looks)
+        )
     return ax
 
 
 def about_backtest(looks: Sequence[Hindsight]) -> Iterator[str]:
     """Say what the picture shows, and how often intervals held what was found."""
     yield "The same law fitted to lower runs only, asked about the upper ones; bars are 95% intervals."
+    yield f"Of them, {' '.join(held_by(looks))}"
+
+
+def held_by(looks: Sequence[Hindsight]) -> Iterator[str]:
+    """Count the intervals that held what was found: a sentence in one or two parts."""
     forecasts = [forecast for look in looks for forecast in look.forecasts]
-    sizes = [miss for f in forecasts if (miss := _miss(f, "n_params")) is not None]
-    if sizes:
-        yield f"N* was held by {sum(m.held for m in sizes)} of {len(sizes)} intervals."
-    losses = [miss for f in forecasts if (miss := _miss(f, "loss")) is not None]
-    yield f"L was held by {sum(m.held for m in losses)} of {len(losses)}."
+    kinds: tuple[tuple[Asked, str], ...] = (("n_params", "N*"), ("loss", "L"))
+    for asked, what in kinds:
+        misses = [miss for f in forecasts if (miss := _miss(f, asked)) is not None]
+        if misses:
+            end = "," if asked == "n_params" else "."
+            yield f"{sum(m.held for m in misses)} of {len(misses)} intervals held {what}{end}"
 
 
 class _Miss:
@@ -93,4 +102,4 @@ def _over_data(law: ScalingLaw) -> bool:
 
 
 def _amount(law: ScalingLaw, seen: float) -> str:
-    return f"{short_count(seen)} {law.unit}s" if _over_data(law) else f"{short_flops(seen)} FLOPs"
+    return short_count(seen) if _over_data(law) else short_flops(seen)

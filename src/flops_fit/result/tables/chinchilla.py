@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
 from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
-from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, banners
+from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, banners, unit_of_loss
 
 
 def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats: bool = True) -> Table:
@@ -69,7 +69,7 @@ def _legend(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
     low, high = f"{min(noises):.2%}", f"{max(noises):.2%}"
     noise = low if low == high else f"{low} to {high}"
     return (
-        f"L in {numbers.unit(law.loss_unit)}. 95%: intervals. N as good: sizes whose loss is within {noise} "
+        f"{unit_of_loss(law)} 95%: intervals. N as good: sizes whose loss is within {noise} "
         "of the least, by which single runs scatter."
     )
 

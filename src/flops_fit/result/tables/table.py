@@ -71,3 +71,8 @@ def banners(law: ScalingLaw) -> tuple[str, ...]:
         return simulated
     reasons = " ".join(f.message for f in law.findings if f.severity == "error")
     return (*simulated, f"UNRELIABLE: {reasons}")
+
+
+def unit_of_loss(law: ScalingLaw) -> str:
+    """Say in what unit losses are, or that nobody did."""
+    return "The unit of L was not declared." if law.loss_unit == "unknown" else f"L in {law.loss_unit}."
