@@ -113,6 +113,11 @@ class PreparedTwiceIsOther(Data):
         return super().order(seed + len(prepared), epoch)
 
 
+class OtherOnAGpu(Data):
+    def resident(self, device):
+        return type(self)(unit="image")
+
+
 class EvaluatingAtRandom(Data):
     def eval_batches(self, batch_size):
         yield from (self.rows(part) for part in torch.randperm(HELD_OUT).split(batch_size))

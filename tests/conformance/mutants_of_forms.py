@@ -34,6 +34,10 @@ class Misnamed(Form):
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "alpha")
 
 
+class ExpectingOthers(Form):
+    expected: ClassVar[dict[str, tuple[float, float]]] = {"gamma": (0.3, 0.1)}
+
+
 class NegativeSomewhere(OneByOne):
     def predict(self, theta, n_params, n_units):
         return super().predict(theta, n_params, n_units) * np.where(n_params > 1e9, -1, 1)
@@ -179,6 +183,7 @@ def subject_of(mutant):
 
 MUTANTS = [
     (form.check_parameters_are_declared, Misnamed, "distinct names"),
+    (form.check_parameters_are_declared, ExpectingOthers, "ExpectingOthers.expected"),
     (form.check_predictions_are_losses, NegativeSomewhere, "positive, finite losses"),
     (form.check_jacobian_agrees_with_differences, WrongJacobian, "found dL/dbeta ="),
     (form.check_batches_of_parameters, WrongInBatches, "values of predict for each theta"),

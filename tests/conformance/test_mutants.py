@@ -8,10 +8,11 @@ import mutants_of_forms
 import mutants_of_losses
 import mutants_of_models
 import pytest
+import torch
 
 from flops_fit.builtin.losses import CrossEntropy
 from flops_fit_conformance.breach import verdict
-from flops_fit_conformance.checks import CHECKS, processes
+from flops_fit_conformance.checks import CHECKS, data, processes
 from flops_fit_conformance.reference import ReferenceData, ReferenceModel
 from flops_fit_conformance.sweeps import sweep_of
 
@@ -34,21 +35,32 @@ def test_a_mutant_is_caught_by_the_check_named_for_its_fault(name):
 
 ELSEWHERE = {"plugin"}
 """Groups whose checks test_plugins.py holds to their mutants."""
+IN_TESTS_OF_THEIR_OWN = {processes.check_two_processes_train_as_one, data.check_resident_batches_are_the_same}
+"""They need several processes, or a GPU."""
 
 
 @pytest.mark.parametrize("group", sorted(set(CHECKS) - ELSEWHERE))
 def test_there_is_a_mutant_for_every_check(group):
-    caught = {check for check, *_ in MUTANTS.values()} | {processes.check_two_processes_train_as_one}
+    caught = {check for check, *_ in MUTANTS.values()} | IN_TESTS_OF_THEIR_OWN
     assert [check.__name__ for check in CHECKS[group] if check not in caught] == []
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_source_that_yields_other_batches_on_a_gpu_is_caught():
+    breach = verdict(
+        data.check_resident_batches_are_the_same, lambda: sweep_of(data=mutants_of_data.OtherOnAGpu())
+    )
+    assert "other batches than those of the source" in str(breach)
 
 
 SWEEPS = {"tokens": ReferenceData(), "images": ReferenceData(unit="image")}
 
 
-@pytest.mark.parametrize("data", SWEEPS)
+@pytest.mark.parametrize("rows", SWEEPS)
 @pytest.mark.parametrize("group", ["model", "data", "loss", "flops"])
-def test_healthy_parts_pass_every_check(group, data):
-    sweep = sweep_of(model=ReferenceModel(), data=SWEEPS[data])
+def test_healthy_parts_pass_every_check(group, rows):
+    sweep = sweep_of(model=ReferenceModel(), data=SWEEPS[rows])
     found = [verdict(check, lambda: sweep) for check in CHECKS[group] if "processes" not in check.__name__]
     assert [str(breach) for breach in found if breach] == []
 

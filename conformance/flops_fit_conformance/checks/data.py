@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import chain, islice
 
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,6 +159,26 @@ def check_prepare_can_be_called_again(sweep: Subject) -> None:
         should="equal batches",
         call=f"{_source(sweep)}.prepare(), a second time",
     )
+
+
+def check_resident_batches_are_the_same(sweep: Subject) -> None:
+    """`resident(device)` yields the very batches of the source; tried where there is a GPU."""
+    if not torch.cuda.is_available():
+        return
+    resident = sweep.spec.data.resident(torch.device("cuda"))
+    size = sweep.spec.training.batch_size
+    trained = [_on_cpu(batch) for batch in islice(resident.train_batches(size, 0, 1), 3)]
+    held_out = [_on_cpu(batch) for batch in islice(resident.eval_batches(8), 4)]
+    require(
+        equal(trained, _first(sweep, 3, start=1)) and equal(held_out, _held_out(sweep)),
+        found="other batches than those of the source",
+        should="equal batches",
+        call=f"{_source(sweep)}.resident(cuda).train_batches({size}, 0, 1), .eval_batches(8)",
+    )
+
+
+def _on_cpu(batch: Batch) -> Batch:
+    return {name: value.cpu() for name, value in batch.items()}
 
 
 def _drawn(sweep: Subject, data: DataSource) -> Subject:

@@ -20,7 +20,7 @@ SLOPES = 1e-4
 
 
 def check_parameters_are_declared(form: SurfaceForm) -> None:
-    """`param_names` and `bounds` go together: distinct names, each with a range; `offset` is one of them."""
+    """`param_names` and `bounds` go together; `offset` and the keys of `expected` are among the names."""
     names, bounds = form.param_names, form.bounds
     require(
         len(names) == len(bounds) == len(set(names)) and all(low < high for low, high in bounds),
@@ -33,6 +33,13 @@ def check_parameters_are_declared(form: SurfaceForm) -> None:
         found=repr(form.offset),
         should=f"None, or one of {names}",
         call=f"{type(form).__name__}.offset",
+    )
+    strange = {name: of for name, of in form.expected.items() if name not in names or not of[1] > 0}
+    require(
+        not strange,
+        found=f"{strange}",
+        should=f"(centre, standard deviation > 0) of parameters among {names}",
+        call=f"{type(form).__name__}.expected",
     )
 
 
