@@ -1,6 +1,8 @@
 """`flops-fit explain`: the page of a code, from a source tree as from a wheel."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -56,3 +58,14 @@ def test_an_error_tells_the_command_that_explains_it(capsys):
 
 def test_the_address_of_a_section_is_as_good_as_its_code():
     assert explain("docs/reference/errors.md#unknown-op") == explain("unknown-op")
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_reader_who_has_enough_ends_the_list_without_complaint(buffered):
+    python = [sys.executable, *([] if buffered else ["-u"])]
+    with subprocess.Popen(
+        [*python, "-m", "flops_fit", "explain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as listing:
+        listing.stdout.close()
+        assert listing.stderr.read() == b""
+    assert listing.returncode == 141

@@ -1,7 +1,7 @@
 """What every command shares: exit status, errors and warnings as one message each, interruption.
 
 Exit status: 0 done; 1 `plugins --check` or `selftest` found something broken; 2 something the user must
-change; 3 numbers shown but marked unreliable; 130 interrupted.
+change; 3 numbers shown but marked unreliable; 130 interrupted; 141 nobody reads on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from flops_fit.cli.arguments import parser
-from flops_fit.cli.show import INTERRUPTED, USER_ERROR
+from flops_fit.cli.show import CUT_SHORT, INTERRUPTED, USER_ERROR
 from flops_fit.errors import FlopsFitError
 
 if TYPE_CHECKING:
@@ -27,11 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.showwarning = _warn
     try:
         with _voice() as tell:
-            return _status_of(args, tell)
+            status = _status_of(args, tell)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         if os.environ.get("RANK", "0") == "0":
             print("flops-fit: interrupted; nothing is lost, the same command goes on", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads, such as `head`, has enough; Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_SHORT
+    return status
 
 
 def _status_of(args: argparse.Namespace, tell: Callable[[str], None]) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from flops_fit.result import ScalingResult
 
-DONE, BROKEN, USER_ERROR, UNRELIABLE, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, BROKEN, USER_ERROR, UNRELIABLE, INTERRUPTED, CUT_SHORT = 0, 1, 2, 3, 130, 141
 
 
 def answer(result: ScalingResult, args: argparse.Namespace) -> int:
