@@ -73,6 +73,23 @@ def test_predict_answers_in_json(sweep, capsys):
     assert answer["n_params_interval"]["low"] < answer["n_params"] < answer["n_params_interval"]["high"]
 
 
+def test_predict_answers_every_question_in_one_line_each(sweep, capsys):
+    _, out, _ = sweep
+    for asked in (
+        "--n-params 1e4",
+        "--n-units 1e5",
+        "--flops 1e9 2e9 --n-params 5e3",
+        "--flops 1e9 --inference-units 1e4",
+        "--gpu-hours 1e-5",
+        "--gpu-hours 1e-9 --device A100 --utilisation 0.4",
+    ):
+        argv = ["predict", str(out), *asked.split(), "--accept-unreliable", "--json"]
+        assert main(argv) in {0, 3}
+        for answer in json.loads(capsys.readouterr().out):
+            assert answer["n_params"] > 0
+            assert answer["duration"]["seconds"]["value"] > 0
+
+
 def test_plot_writes_the_file_it_names(sweep, tmp_path, capsys):
     main(["plot", str(sweep[1]), "--out", str(tmp_path / "law.pdf")])
     assert (tmp_path / "law.pdf").read_bytes().startswith(b"%PDF")
@@ -234,6 +251,9 @@ def test_a_missing_spec_is_one_clear_error(capsys):
         (["init", "--model", "gtp"], "use 'gpt'"),
         (["init", "--out", "nowhere/sweep.yaml"], "nowhere/sweep.yaml: cannot be written"),
         (["predict", "in-the-way", "--flops", "1e18"], "in-the-way is no scaling law"),
+        (["predict", "LAW", "--n-params", "1e4", "--loss", "2"], "does not answer loss with n_params"),
+        (["predict", "LAW", "--flops", "1e9", "--device", "H100"], "--utilisation 0.4"),
+        (["fit", "LAW", "--layout", "wandb"], "choose from a table"),
     ],
 )
 def test_a_mistake_is_one_message_without_a_traceback(sweep, tmp_path, monkeypatch, capsys, argv, hint):

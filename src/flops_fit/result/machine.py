@@ -11,7 +11,7 @@ from flops_fit.result.question import check_positive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One device, or the machine of the sweep as it trained one run."""
+    """One device, or the machine of the sweep as it trained a run."""
 
     name: str
     flops_per_s: Estimate
@@ -110,12 +110,12 @@ def compute_of(machine: Machine | None, hours: float | None, flops: float | None
 def _measured(law: ScalingLaw) -> Machine | None:
     if law.speed is None:
         return None
+    speed = law.speed
     hardware = f" ({law.made_from.hardware})" if law.made_from and law.made_from.hardware else ""
     return Machine(
         name=f"the sweep's machine{hardware}",
-        flops_per_s=Estimate(value=law.speed.flops_per_s, interval=law.speed.seen),
-        basis=f"one run at a time, as fast as its {law.speed.n_runs} runs of up to "
-        f"{law.speed.n_params:.3g} parameters",
+        flops_per_s=Estimate(value=speed.flops_per_s, interval=speed.seen),
+        basis=f"as fast as a run of its {speed.n_runs} largest, up to {speed.n_params:.3g} parameters, was",
     )
 
 
@@ -139,4 +139,4 @@ def _time(seconds: float) -> str:
                 if seconds >= 20 * length
                 else f"{seconds / length:.2g} {name}"
             )
-    return f"{seconds:.2g} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
