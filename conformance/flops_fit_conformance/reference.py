@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -19,33 +19,37 @@ ROWS, HELD_OUT = 400, 40
 """Rows of the reference data, of which the first are held out."""
 LENGTH, VOCABULARY = 16, 61
 IMAGE, LABELS = (3, 16, 16), 10
+POINT = 8
 
 
 class ReferenceData(DataSource):
-    """400 invented rows of tokens or images; the first 40 are held out."""
+    """400 invented rows of tokens, images or points with a target; the first 40 are held out."""
 
     kind: Literal["conformance_data"] = "conformance_data"
-    unit: Literal["token", "image"] = "token"
+    unit: Literal["token", "image", "sample"] = "token"
 
     @classmethod
     def examples(cls) -> Sequence[Self]:
-        """Offer tokens and images."""
-        return (cls(unit="token"), cls(unit="image"))
+        """Offer tokens, images and points."""
+        return (cls(unit="token"), cls(unit="image"), cls(unit="sample"))
 
     def spec(self) -> DataSpec:
         """Describe the rows."""
-        token = self.unit == "token"
+        shapes: Mapping[str, tuple[int, ...]] = {"token": (LENGTH,), "image": IMAGE, "sample": (POINT,)}
+        n_classes: Mapping[str, int | None] = {"token": VOCABULARY, "image": LABELS, "sample": None}
+        units_per_sample = LENGTH if self.unit == "token" else 1
         return DataSpec(
             unit=self.unit,
-            units_per_sample=LENGTH if token else 1,
-            n_units=(ROWS - HELD_OUT) * (LENGTH if token else 1),
-            n_classes=VOCABULARY if token else LABELS,
-            sample_shape=(LENGTH,) if token else IMAGE,
+            units_per_sample=units_per_sample,
+            n_units=(ROWS - HELD_OUT) * units_per_sample,
+            n_classes=n_classes[self.unit],
+            sample_shape=shapes[self.unit],
         )
 
     def rows(self, numbers: torch.Tensor) -> Batch:
         """Return rows by number."""
-        return _taken(_tokens() if self.unit == "token" else _images(), numbers)
+        rows = {"token": _tokens, "image": _images, "sample": _points}[self.unit]()
+        return {name: value[numbers] for name, value in rows.items()}
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """Return the numbers of the training rows in the order of one epoch."""
@@ -81,7 +85,7 @@ class ReferenceData(DataSource):
 
 
 class ReferenceModel(ModelFamily):
-    """A small perceptron: of a token and the one before, or of a whole image."""
+    """A small perceptron: of a token and the one before, or of a whole image or point."""
 
     kind: Literal["conformance_model"] = "conformance_model"
     causal: ClassVar[bool] = True
@@ -119,10 +123,6 @@ def _shape(data: DataSpec) -> tuple[int, int]:
     return (n_classes if data.unit == "token" else n_inputs), n_classes
 
 
-def _taken(rows: Batch, numbers: torch.Tensor) -> Batch:
-    return {name: value[numbers] for name, value in rows.items()}
-
-
 @cache
 def _tokens() -> Batch:
     """Return all rows: each token is five times the one before, but for one in four."""
@@ -148,3 +148,13 @@ def _images() -> Batch:
     patterns = torch.randn(LABELS, *IMAGE, generator=dice)
     noise = torch.randn(ROWS, *IMAGE, generator=dice)
     return {"pixel_values": 0.5 * patterns[labels] + noise, "labels": labels}
+
+
+@cache
+def _points() -> Batch:
+    """Return all rows: the target is the sine of one direction, under noise."""
+    import torch
+
+    dice = torch.Generator().manual_seed(3)
+    inputs, noise = torch.randn(ROWS, POINT, generator=dice), torch.randn(ROWS, 1, generator=dice)
+    return {"inputs": inputs, "targets": torch.sin(inputs.sum(dim=1, keepdim=True)) + 0.1 * noise}

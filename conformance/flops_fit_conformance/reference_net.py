@@ -21,7 +21,7 @@ class Net(nn.Module):
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Return what the head reads, shape (rows, width), or (rows, length, width) for tokens."""
         if not self.tokens:
-            x = self.inputs(batch["pixel_values"].flatten(1))
+            x = self.inputs(batch["pixel_values" if "pixel_values" in batch else "inputs"].flatten(1))
             return torch.tanh(self.now(x) + self.before(x.roll(1, dims=-1)))
         x = self.inputs(batch["input_ids"])
         return torch.tanh(self.now(x) + self.before(nn.functional.pad(x, (0, 0, 1, 0))[:, :-1]))

@@ -1,6 +1,7 @@
 """Every check catches the fault that it is named for, and finds none in parts that are healthy."""
 
 import warnings
+from typing import Literal
 
 import mutants_of_configs
 import mutants_of_data
@@ -11,9 +12,12 @@ import pytest
 import torch
 
 from flops_fit.builtin.losses import CrossEntropy
+from flops_fit.components import LossFunction
+from flops_fit.plugins import Offer, Origin, Registry
 from flops_fit_conformance.breach import verdict
 from flops_fit_conformance.checks import CHECKS, data, processes
 from flops_fit_conformance.reference import ReferenceData, ReferenceModel
+from flops_fit_conformance.subjects import Plugin, cases_of
 from flops_fit_conformance.sweeps import sweep_of
 
 FILES = (mutants_of_configs, mutants_of_data, mutants_of_forms, mutants_of_losses, mutants_of_models)
@@ -54,15 +58,44 @@ def test_a_source_that_yields_other_batches_on_a_gpu_is_caught():
     assert "other batches than those of the source" in str(breach)
 
 
-SWEEPS = {"tokens": ReferenceData(), "images": ReferenceData(unit="image")}
+SWEEPS = {
+    "tokens": ReferenceData(),
+    "images": ReferenceData(unit="image"),
+    "points": ReferenceData(unit="sample"),
+}
 
 
-@pytest.mark.parametrize("rows", SWEEPS)
-@pytest.mark.parametrize("group", ["model", "data", "loss", "flops"])
+@pytest.mark.parametrize(
+    ("group", "rows"),
+    [
+        *((g, rows) for g in ("model", "data", "loss", "flops") for rows in ("tokens", "images")),
+        ("data", "points"),
+    ],
+)
 def test_healthy_parts_pass_every_check(group, rows):
     sweep = sweep_of(model=ReferenceModel(), data=SWEEPS[rows])
     found = [verdict(check, lambda: sweep) for check in CHECKS[group] if "processes" not in check.__name__]
     assert [str(breach) for breach in found if breach] == []
+
+
+ORIGIN = Origin(plugin="alone", distribution="alone 1.0")
+
+
+class Squared(LossFunction):
+    kind: Literal["squared"] = "squared"
+
+    def __call__(self, outputs, batch):
+        return torch.nn.functional.mse_loss(outputs, batch["targets"])
+
+
+def test_a_loss_that_comes_alone_is_tried_on_data_that_suit_it():
+    alone = Plugin(
+        name="alone",
+        registry=Registry(offers=(Offer(component="loss", kind="squared", cls=Squared, origin=ORIGIN),)),
+    )
+    sweep = next(case for case in cases_of(alone) if case.group == "loss").make()
+    assert sweep.data.unit == "sample"
+    assert [str(breach) for check in CHECKS["loss"] if (breach := verdict(check, lambda: sweep))] == []
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
