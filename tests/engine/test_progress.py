@@ -166,6 +166,12 @@ def test_the_picture_never_wraps_and_fits_the_terminal(width, height):
     assert len(lines) == (6 if height > 7 else 3)
 
 
+def test_the_picture_heeds_an_interruption_at_80_columns(monkeypatch):
+    monkeypatch.setattr(interrupt, "is_wished", lambda: True)
+    lines = pictured(HALF, width=80, height=24)
+    assert lines[2] == "0:00:00 so far | saving after this step (Ctrl-C again ends at once)"
+
+
 def test_scripts_get_one_object_per_run():
     stream = io.StringIO()
     report = console_reporter(stream, events=True)

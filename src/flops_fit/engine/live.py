@@ -86,7 +86,7 @@ class LivePicture:
 
     def _left(self, progress: Progress) -> str:
         if interrupt.is_wished():
-            return "finishing the step; the state is saved (Ctrl-C once more ends at once)"
+            return "saving after this step (Ctrl-C again ends at once)"
         if progress.eta_s is None:
             return "time left is known after the first run"
         return time_left(progress, since_s=time.monotonic() - self._told_at)
