@@ -83,6 +83,14 @@ TRUTHS: dict[str, dict[str, Any]] = {
         "design": {"sizes_per_budget": 6, "window": 3.5, "units_per_param": 15, "min_steps": 100},
         "training": {"batch_size": 16, "lr": 0.5, "audit": 0},
     },
+    "gratings": {
+        "model": {"kind": "vit", "patch_size": 16, "widths": [8, 12, 16, 20, 24, 32, 40, 48]},
+        # Frequencies beyond what these models resolve: where the last is learnt, the loss falls as no power.
+        "data": {"n_gratings": 2, "max_frequency": 8, "smoothness": 2.0, "scale": 2.0},
+        "budgets": {"start": 1e9, "stop": 1e10, "count": 7},
+        "design": {"sizes_per_budget": 5, "window": 3.5, "units_per_param": 8, "min_steps": 80},
+        "training": {"batch_size": 256, "lr": 0.38, "audit": 0},
+    },
 }
 """Sweeps of a minute on data whose floor is known, by the name of the data source."""
 _WORLDS = {"synthetic_language": "language_seed", "gratings": "world"}

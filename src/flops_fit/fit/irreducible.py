@@ -5,9 +5,6 @@ It is read off the loss surfaces, of which each believes in power laws of anothe
 on widens the interval.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
 import numpy as np
 
 from flops_fit.fit.arrays import Floats
@@ -23,46 +20,33 @@ _LEVEL = 0.95
 
 
 def irreducible_loss(points: Points) -> Estimate:
-    """Return the offset of the loss surfaces that the contest believes in, pooled by its weights.
+    """Return the loss that remains as N and D grow, by all surfaces that the contest does not rule out.
 
-    The value is the median of what all of them hold possible, the interval its central part; both are of
-    resampled runs, spread as the surfaces' own intervals are.
+    They count alike. The contest weighs them by forecasts over a decade of compute, of which the irreducible
+    loss decides next to nothing, so its weights would add their own noise: of forecasts that are about as
+    good, the plain average is hard to beat. The value is the median of what all of them hold possible, the
+    interval its central part; both are of resampled runs, spread as the surfaces' own intervals are.
+
+    Source: Smith and Wallis 2009, doi:10.1111/j.1468-0084.2008.00541.x (why weights that are estimated lose).
 
     Raises:
         FitError: no surface could be fitted (`surface-failed`).
     """
     law = fit_surfaces(points, hold_contest(points))
-    if isinstance(law, MixtureLaw):
-        return _pooled(law.members, law.weights)
-    return _pooled((law,), np.ones(1))
-
-
-class _Believed(NamedTuple):
-    """Offsets that one surface holds possible, and the weight of each."""
-
-    offsets: Floats
-    weights: Floats
-
-
-def _pooled(members: Sequence[SurfaceLaw], weights: Floats) -> Estimate:
-    offsets, shares = (np.concatenate(column) for column in zip(*_believed(members, weights), strict=True))
+    held_possible = [_offsets(m) for m in (law.members if isinstance(law, MixtureLaw) else (law,))]
+    weights = np.concatenate([np.full(len(offsets), 1 / len(offsets)) for offsets in held_possible])
+    offsets = np.concatenate(held_possible)
     order = np.argsort(offsets)
-    reached = (np.cumsum(shares[order]) - shares[order] / 2) / shares.sum()
+    reached = (np.cumsum(weights[order]) - weights[order] / 2) / len(held_possible)
     low, value, high = np.interp([(1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2], reached, offsets[order])
     return Estimate(value=float(value), interval=Interval(float(low), float(high), _LEVEL))
 
 
-def _believed(members: Sequence[SurfaceLaw], weights: Floats) -> Iterator[_Believed]:
-    for law, weight in zip(members, weights, strict=True):
-        offset, draws = _offset(law, law.theta[None])[0], _offset(law, law.draws)
-        stretch = law.expansion * law.inflation.loss
-        stretched = np.maximum(offset + stretch * (draws - offset), 0.0)
-        yield _Believed(stretched, np.full(len(draws), weight / len(draws)))
-
-
-def _offset(law: SurfaceLaw, theta: Floats) -> Floats:
-    """Return the loss that remains as N and D grow, shape (n_draws,); 0 where the form has no such part."""
+def _offsets(law: SurfaceLaw) -> Floats:
+    """Return the offsets that a surface holds possible, shape (n_draws,); 0 where its form has none."""
     if law.form.offset is None:
-        return np.zeros(len(theta))
-    offsets: Floats = theta[:, law.form.param_names.index(law.form.offset)]
-    return offsets
+        return np.zeros(len(law.draws))
+    which = law.form.param_names.index(law.form.offset)
+    fitted, draws = law.theta[which], law.draws[:, which]
+    stretched: Floats = np.maximum(fitted + law.expansion * law.inflation.loss * (draws - fitted), 0.0)
+    return stretched
