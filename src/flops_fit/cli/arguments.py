@@ -20,7 +20,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--debug", action="store_true", help="show tracebacks")
     stages = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _about_sweeps(stages)
-    _about_laws(stages)
+    _about_fits(stages)
+    _about_answers(stages)
+    _about_pictures(stages)
     _about_files(stages)
     _about_authors(stages)
     return root
@@ -58,7 +60,7 @@ def _about_sweeps(stages: Any) -> None:
     run.add_argument("--quiet", action="store_true", help="no progress")
 
 
-def _about_laws(stages: Any) -> None:
+def _about_fits(stages: Any) -> None:
     fit = _command(stages, laws.fit, json_too=True)
     fit.add_argument(
         "runs",
@@ -89,6 +91,8 @@ def _about_laws(stages: Any) -> None:
     )
     fit.add_argument("--unit", default="", help="what one unit of the table's D is, e.g. token")
 
+
+def _about_answers(stages: Any) -> None:
     predict = _law(_command(stages, laws.predict, json_too=True))
     predict.add_argument("--flops", type=float, nargs="+", metavar="C", help="budgets, FLOPs")
     predict.add_argument("--gpu-hours", type=float, metavar="H", help="budget, hours of one device")
@@ -115,6 +119,9 @@ def _about_laws(stages: Any) -> None:
         default="markdown",
         help="how to write it (default markdown); csv and json hold full numbers",
     )
+
+
+def _about_pictures(stages: Any) -> None:
     plot = _law(_command(stages, laws.plot))
     plot.add_argument(
         "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
