@@ -217,7 +217,7 @@ def test_every_option_of_fit_reaches_the_fit(tmp_path, capsys):
     assert "Fit: 'chinchilla'" in told.out
     assert "Counted as: N total, C counted, unit of L nats per token." in told.out
     assert "| D (tokens) |" in told.out
-    assert f"law and plots are in {tmp_path}" in told.err
+    assert f"law, plots and report.html are in {tmp_path}" in told.err
     assert (tmp_path / "plots" / "isoflop.png").is_file()
 
 

@@ -31,4 +31,4 @@ def test_a_prediction_is_refused_until_its_doubts_are_accepted(kept, capsys):
     assert main(["predict", str(folder), "--flops", "1e19"]) == 2
     assert "--accept-unreliable" in capsys.readouterr().err
     assert main(["predict", str(folder), "--flops", "1e19", "--accept-unreliable"]) == 0
-    assert "At 1.00e+19 FLOPs" in capsys.readouterr().out
+    assert "With 1.00e+19 FLOPs" in capsys.readouterr().out

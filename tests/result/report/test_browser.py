@@ -22,7 +22,7 @@ WIDTH = """<html><body style="margin:0">
   const wide = [...page.querySelectorAll("header *, main *")].filter(
     e => !e.closest("svg") && !e.closest(".scroll") && e.getBoundingClientRect().right > {width} + 1);
   const names = wide.map(e => e.tagName).join();
-  document.body.innerHTML = "scrolls to " + page.scrollWidth + ", too wide: " + names;
+  document.body.textContent = "scrolls to " + page.scrollWidth + ", too wide: " + names;
 }}</script></body></html>"""
 
 
@@ -30,7 +30,8 @@ def browse(folder, *options):
     done = subprocess.run(
         [
             BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-            "--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}", *options,
+            "--hide-scrollbars", "--allow-file-access-from-files",
+            f"--user-data-dir={folder / 'profile'}", *options,
         ],
         capture_output=True,
         text=True,
@@ -69,7 +70,7 @@ def test_no_label_of_a_picture_is_cut_off(folder):
   const cut = [...f.contentDocument.querySelectorAll("svg text")].filter(t => {
     const a = t.getBoundingClientRect(), b = t.closest("svg").getBoundingClientRect();
     return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1; });
-  document.body.innerHTML = "cut: [" + cut.map(t => t.textContent).join("; ") + "]";
+  document.body.textContent = "cut: [" + cut.map(t => t.textContent).join("; ") + "]";
 }</script></body></html>"""
     )
     seen = browse(folder, "--window-size=1400,1000", "--dump-dom", f"file://{folder / 'frame.html'}")

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from flops_fit.fit import CurveLaw, Estimate, ScalingLaw
 from flops_fit.fit.hindsight import Forecast, Hindsight
@@ -16,6 +17,8 @@ Asked = Literal["n_params", "loss"]
 _COLOURS, _MARKERS = (LINE, SECOND, MINIMUM), ("o", "s", "^")
 _ASIDE = 0.015
 """Share of the axis by which forecasts of the same thing stand beside each other."""
+_MOST_TICKS = 4
+"""Computes asked about that can each be named on the axis."""
 _MOST_BARS = 12
 """Forecasts from one origin beyond which their intervals would cover each other."""
 
@@ -33,6 +36,10 @@ def draw_backtest(
         count_axis(ax.xaxis, f"D, {law.unit}s")
     else:
         flops_axis(ax.xaxis)
+    asked_at = sorted({forecast.at for look in looks for forecast in look.forecasts})
+    if len(asked_at) <= _MOST_TICKS:
+        ax.xaxis.set_major_locator(FixedLocator(asked_at))
+        ax.xaxis.set_minor_locator(NullLocator())
     ax.set_ylabel("N* forecast over found, %" if asked == "n_params" else "L forecast over found, %")
     if legend:
         title = f"shown, {law.unit}s" if _over_data(law) else "shown, FLOPs"

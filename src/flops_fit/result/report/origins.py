@@ -8,15 +8,19 @@ import numpy as np
 from flops_fit.config import MadeFrom
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
+from flops_fit.result.prediction import Prediction
 from flops_fit.result.report.sweep import Kept
 
 Facts = tuple[tuple[str, str], ...]
 """Names and what is to be said of them."""
 
 
-def cost_of(law: ScalingLaw, kept: Kept | None) -> Facts:
-    """Say what the runs cost, as far as that is known."""
-    return tuple(_costs(law, kept))
+def cost_of(law: ScalingLaw, kept: Kept | None, answer: Prediction | None) -> Facts:
+    """Say what the runs cost, as far as that is known, and what training the answer will take."""
+    ahead = (
+        () if answer is None or answer.duration is None else (("to train the answer", str(answer.duration)),)
+    )
+    return (*_costs(law, kept), *ahead)
 
 
 def origins_of(law: ScalingLaw) -> Facts:

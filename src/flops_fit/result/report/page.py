@@ -52,12 +52,13 @@ def report_html(
         StoreError: the sweep's directory cannot be read.
     """
     kept = read_kept(sweep, law)
+    asked = predictions[-1] if predictions else None
     curve = law.headline if isinstance(law.headline, CurveLaw) else None
     return render(
         "report.html",
         law=law,
         verdict=verdict_of(law, checked=_checked(law)),
-        answer=answer_of(law, predictions[-1] if predictions else None),
+        answer=answer_of(law, asked),
         table=curve_table(law, curve, caveats=False)
         if curve
         else chinchilla_table(law, predictions, caveats=False),
@@ -65,7 +66,7 @@ def report_html(
         about_fit=_sentences(about_fit(law)),
         rivals=rivals_rows(law),
         checklist=checklist_of(law),
-        cost=cost_of(law, kept),
+        cost=cost_of(law, kept, asked),
         origins=origins_of(law),
         spec="" if kept is None else kept.spec,
         citation=citation(law),

@@ -106,10 +106,8 @@ def _figures(law: ScalingLaw, p: Prediction) -> Iterator[Figure]:
         interval=f"loss within {p.noise:.2%} of the least, the scatter of runs",
     )
     if p.duration is not None:
-        span, _, machine = str(p.duration).partition(" of ")
-        value, _, ends = span.partition(", ")
-        basis = f"{ends}, {machine}" if ends else machine
-        yield Figure(symbol="time", meaning="on one machine", value=value, interval=basis)
+        value, _, ends = str(p.duration).partition(" of ")[0].partition(", ")
+        yield Figure(symbol="time", meaning="to train it", value=value, interval=ends)
 
 
 def _answer_of_curve(law: ScalingLaw, curve: CurveLaw) -> Answer:
