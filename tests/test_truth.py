@@ -1,6 +1,7 @@
 """The check against the truth says what is off, by how much, and refuses where nobody knows."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from flops_fit.errors import SpecError
 from flops_fit.fit import Estimate
 from flops_fit.quantities import Interval
 from flops_fit.runs import RunStore
-from flops_fit.truth import AHEAD, Truth, check_truth, describe_truths
+from flops_fit.truth import AHEAD, Truth, check_truth, describe_truths, train_ahead
 
 FOUND = Truth(
     data="synthetic_language",
@@ -81,27 +82,40 @@ def test_every_preset_is_a_sweep_whose_floor_is_known_and_depends_on_the_seed(tm
     assert 0 < floors[0] == floors[1] != floors[2] > 0
 
 
-def test_the_command_trains_a_sweep_and_a_model_ahead_and_compares(tmp_path, capsys):
-    """On far too small a sweep to be right."""
-    spec = {
+def tiny(out):
+    """A sweep on a language of 32 tokens that trains in seconds and is far too small to be right."""
+    return {
         "model": "gpt",
         "data": {"kind": "synthetic_language", "vocabulary": 32, "length": 12, "lags": [1], "eval_rows": 64},
         "budgets": {"start": 4e7, "stop": 3.2e8, "count": 7},
         "design": {"sizes_per_budget": 3, "min_steps": 10, "window": 4, "units_per_param": 10},
         "training": {"batch_size": 8, "audit": 0, "workers": 1},
         "fit": "chinchilla",
-        "output_dir": str(tmp_path / "out"),
+        "output_dir": str(out),
     }
-    (tmp_path / "spec.json").write_text(json.dumps(spec))
+
+
+def test_the_model_ahead_is_the_rung_next_to_the_size_wanted_and_is_trained_once(tmp_path):
+    spec = load_spec(tiny(tmp_path))
+    n_params, loss = train_ahead(spec, 2e8, 2300.0, trained=(1280.0, 4096.0))
+    with RunStore(tmp_path / "ahead" / "runs.sqlite", read_only=True) as store:
+        (run,) = store.read()
+    assert (run.size, run.n_params, run.loss) == ("d12-L1", n_params, loss)
+    assert run.flops == pytest.approx(2e8, rel=0.01)
+    assert spec.data.bayes_loss() < loss < math.log(32)
+    assert train_ahead(spec, 2e8, 2300.0, trained=(1280.0, 4096.0)) == (n_params, loss)
+    with RunStore(tmp_path / "ahead" / "runs.sqlite", read_only=True) as store:
+        assert store.read() == (run,)
+
+
+@pytest.mark.nightly
+def test_the_command_trains_a_sweep_and_a_model_ahead_and_compares(tmp_path, capsys):
+    (tmp_path / "spec.json").write_text(json.dumps(tiny(tmp_path / "out")))
     status = main(["selftest", "truth", str(tmp_path / "spec.json"), "--quiet", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     assert found["flops"] == pytest.approx(AHEAD * 3.2e8)
     assert 0 < found["floor"] < found["trained"]
     assert status == (1 if found["missed"] else 0)
-    with RunStore(tmp_path / "out" / "ahead" / "runs.sqlite") as store:
-        (ahead,) = store.read()
-    assert (ahead.n_params, ahead.loss) == (found["n_params"], found["trained"])
-    assert ahead.flops == pytest.approx(found["flops"], rel=0.01)
 
 
 @pytest.mark.nightly

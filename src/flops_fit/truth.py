@@ -20,13 +20,7 @@ from flops_fit.fit import Estimate, irreducible_loss
 from flops_fit.runs import RUNS_FILE, RunRecord
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from flops_fit.engine import Progress
-    from flops_fit.result import Prediction
-
-    Floats = NDArray[np.float64]
 
 AHEAD = 3.0
 """Times the largest budget at which a model is trained to hold the forecast to."""
@@ -114,7 +108,8 @@ def check_truth(spec: SweepSpec, *, report: Report | None = None) -> Truth:
     result = run_spec(spec, report=report)
     flops = AHEAD * spec.budgets[-1]
     forecast = result.predict(flops, accept_unreliable=True)
-    n_params, trained = _train_ahead(spec, result.law.points.n_params, forecast, report)
+    sizes = (float(result.law.points.n_params.min()), float(result.law.points.n_params.max()))
+    n_params, trained = train_ahead(spec, flops, forecast.n_params, trained=sizes, report=report)
     return Truth(
         data=spec.data.label,
         model=spec.model.label,
@@ -127,6 +122,62 @@ def check_truth(spec: SweepSpec, *, report: Report | None = None) -> Truth:
         n_params=n_params,
         trained=trained,
     )
+
+
+def train_ahead(
+    spec: SweepSpec,
+    flops: float,
+    n_params: float,
+    *,
+    trained: tuple[float, float],
+    report: Report | None = None,
+) -> tuple[float, float]:
+    """Train the rung of the ladder next to `n_params` with `flops`, as the sweep trained its own.
+
+    What is finished already is not trained again.
+
+    Args:
+        spec: The sweep; the run is kept in a directory within its own.
+        flops: Compute to spend.
+        n_params: Size that is wanted.
+        trained: The smallest and the largest size of the sweep.
+        report: Called with the progress.
+
+    Returns:
+        Size and held-out loss of the model trained.
+
+    Raises:
+        TrainingError: `ahead-failed`.
+    """
+    from flops_fit.engine import SharedStore, run_sweep, sole_owner
+    from flops_fit.engine.learning_rate import settle_learning_rate
+
+    tuned = spec
+    if spec.training.lr == "auto":
+        tuned = settle_learning_rate(spec, probe(spec), spec.output_dir).spec  # trained already: looked up
+    offered = {
+        "n_min": min(trained[0], n_params),
+        "n_max": 2 * max(trained[1], n_params),
+        "window": math.inf,
+        "sizes_per_budget": _ALL,
+    }
+    ahead = tuned.model_copy(
+        update={
+            "budgets": (flops,),
+            "seeds": spec.seeds[:1],
+            "design": spec.design.model_copy(update=offered),
+            "training": tuned.training.model_copy(update={"audit": 0}),
+            "output_dir": spec.output_dir / AHEAD_DIRECTORY,
+        }
+    )
+    plan = plan_sweep(ahead, probe(ahead))
+    nearest = min(plan.runs, key=lambda run: abs(math.log(run.size.n_params / n_params)))
+    with sole_owner(ahead.output_dir), SharedStore(ahead.output_dir / RUNS_FILE) as store:
+        summary = run_sweep(replace(plan, runs=(nearest,)), ahead, store, report=report)
+        (record,) = store.read(summary.run_ids)
+    if record.loss is None:
+        raise _failed(record)
+    return record.n_params, record.loss
 
 
 def describe_truths(truths: Sequence[Truth]) -> str:
@@ -155,41 +206,6 @@ def _row(truth: Truth) -> tuple[str, ...]:
 
 def _estimate(found: Estimate) -> str:
     return f"{found.value:.4f} ({found.interval.low:.4f} to {found.interval.high:.4f})"
-
-
-def _train_ahead(
-    spec: SweepSpec, sizes: Floats, forecast: Prediction, report: Report | None
-) -> tuple[float, float]:
-    """Train the rung next to the N* of a forecast, as the sweep trained `sizes`; return its N and loss."""
-    from flops_fit.engine import SharedStore, run_sweep, sole_owner
-    from flops_fit.engine.learning_rate import settle_learning_rate
-
-    tuned = spec
-    if spec.training.lr == "auto":
-        tuned = settle_learning_rate(spec, probe(spec), spec.output_dir).spec  # trained already: looked up
-    offered = {
-        "n_min": min(float(sizes.min()), forecast.n_params),
-        "n_max": 2 * max(float(sizes.max()), forecast.n_params),
-        "window": math.inf,
-        "sizes_per_budget": _ALL,
-    }
-    ahead = tuned.model_copy(
-        update={
-            "budgets": (forecast.flops,),
-            "seeds": spec.seeds[:1],
-            "design": spec.design.model_copy(update=offered),
-            "training": tuned.training.model_copy(update={"audit": 0}),
-            "output_dir": spec.output_dir / AHEAD_DIRECTORY,
-        }
-    )
-    plan = plan_sweep(ahead, probe(ahead))
-    nearest = min(plan.runs, key=lambda run: abs(math.log(run.size.n_params / forecast.n_params)))
-    with sole_owner(ahead.output_dir), SharedStore(ahead.output_dir / RUNS_FILE) as store:
-        summary = run_sweep(replace(plan, runs=(nearest,)), ahead, store, report=report)
-        (record,) = store.read(summary.run_ids)
-    if record.loss is None:
-        raise _failed(record)
-    return record.n_params, record.loss
 
 
 def _no_floor(spec: SweepSpec) -> SpecError:
