@@ -14,6 +14,8 @@ MLP_RATIO = 4
 """Width of the MLP over the width of the stream."""
 STEP = 2 ** (1 / 3)
 """Each rung aims at this many times the parameters of the rung before."""
+UNUSUAL = 3
+"""No rung is this many times deeper for its width than usual, even where that leaves a larger step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,9 @@ class Shape:
 
     @classmethod
     def of(cls, width: int, n_layers: int) -> Shape:
-        """Return the shape with the family's usual width of heads."""
-        return cls(width, n_layers, width // d_head(width))
+        """Return the shape whose heads are as wide as usual, or wider where that does not divide the width."""
+        most = max(1, width // d_head(width))
+        return cls(width, n_layers, next(n for n in range(most, 0, -1) if width % n == 0))
 
     @property
     def d_head(self) -> int:
@@ -85,7 +88,7 @@ def aspect(width: int) -> float:
 
 
 def d_head(width: int) -> int:
-    """Return the width of the heads of a ViT."""
+    """Return the usual width of a head."""
     return next(d_head for below, d_head in ((64, 8), (192, 16), (384, 32), (math.inf, 64)) if width < below)
 
 
@@ -102,9 +105,9 @@ def _candidates(n_features: int, target: float, depth: int | None) -> Iterator[S
     for width in _widths():
         shallowest = Shape.of(width, depth or 1)
         exact = (target - n_features * width) / Shape.of(width, 1).n_params_body()
-        around = [rounded for value in (exact, width / aspect(width)) for rounded in _neighbours(value)]
-        for n_layers in [depth] if depth else around:
-            yield Shape.of(width, n_layers)
+        around = {rounded for value in (exact, width / aspect(width)) for rounded in _neighbours(value)}
+        usual = [n_layers for n_layers in around if width / n_layers > aspect(width) / UNUSUAL]
+        yield from (Shape.of(width, n_layers) for n_layers in ([depth] if depth else sorted(usual)))
         if shallowest.n_params(n_features) > STEP * target:
             return
 
@@ -121,5 +124,5 @@ def _misfit(shape: Shape, n_features: int, target: float) -> float:
 
 
 def _widths() -> Iterator[int]:
-    """Yield whole numbers of heads: 8, 16, ..., 64, 80, ..., 192, 224, ..., 384, 448, ..."""
-    return (width for width in count(8, 8) if width % d_head(width) == 0)
+    """Yield 8, 12, ..., 32, then whole numbers of heads: 40, ..., 64, 80, ..., 192, 224, ..., 384, 448, ..."""
+    return (width for width in count(8, 4) if width <= 32 or width % d_head(width) == 0)

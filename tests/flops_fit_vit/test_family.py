@@ -52,6 +52,12 @@ def test_widths_and_depth_may_be_given():
     assert sizes[2].n_params_nonembedding == 12 * 12 * 768**2
 
 
+def test_heads_divide_every_width():
+    family = ViT(widths=tuple(range(8, 200, 2)))
+    for size in family.ladder(1, 1e9, images()):
+        assert size.options["width"] % size.options["n_heads"] == 0
+
+
 def test_patches_are_cut_row_by_row():
     whole = torch.arange(2 * 2 * 4 * 6).view(2, 2, 4, 6)
     patches = cut(whole, 2)
