@@ -208,8 +208,8 @@ class SurfaceForm(FitForm):
     offset: ClassVar[str | None] = None
     """The parameter in the unit of the loss that may end at exactly 0, e.g. 'E'."""
     expected: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    """What parameters are like where runs cannot tell: centre and standard deviation, of the logarithm where a
-    parameter is never negative. Runs that can tell outvote it."""
+    """What parameters are like where runs cannot tell: centre and standard deviation, of the logarithm where
+    a parameter is never negative. Runs that can tell outvote it."""
     of_size: ClassVar[bool] = True
     """Whether the loss depends on N. Where it does not, the law answers losses only and asks no `optimum`."""
     batched: ClassVar[bool] = False

@@ -48,11 +48,9 @@ def test_a_form_that_misses_its_upper_runs_is_widened(tilted):
     assert found.size > 1.5
 
 
-def test_intervals_of_a_wrong_form_hold_the_truth_only_thanks_to_that(tilted, true_optimum):
+def test_intervals_of_a_wrong_form_hold_the_truth(tilted, true_optimum):
     law = fit_surface(points_of(tilted), Chinchilla(), n_draws=300)
-    found = law.optimum(1e20).n_params
-    assert abs(np.log(found.value / true_optimum(1e20))) > law.resampled_width / 2
-    assert true_optimum(1e20) in found.interval
+    assert true_optimum(1e20) in law.optimum(1e20).n_params.interval
 
 
 def test_intervals_widen_with_the_distance_ahead(chinchilla_runs):

@@ -21,8 +21,8 @@ WINDOWS = (3.0, 2.0, 1.4)
 _BETTER = 0.75
 """Errors of forecasts must fall to this share of those from all runs before any run is left out."""
 _FEWEST_AHEAD = 22
-"""Runs that forecasts are judged by at least. The median size of n normal misses has a relative standard error
-of 1.17 / sqrt(n): of fewer, some window falls to `_BETTER` by chance."""
+"""Runs that forecasts are judged by at least. The median size of n normal misses has a relative standard
+error of 1.17 / sqrt(n): of fewer, some window falls to `_BETTER` by chance."""
 _ROUNDING = 1e-6
 _LARGEST_SHARE_LEFT_OUT = 0.7
 

@@ -98,9 +98,9 @@ def tukey(cutoff: float, *, scale: float = 0.0) -> RobustLoss:
 
 
 def judged_by(scale: float, n_runs: int) -> RobustLoss:
-    """Return how residuals of a standard deviation are judged: by the bisquare (95% efficiency under normal noise).
+    """Return how residuals of some standard deviation are judged: by the bisquare, few by Huber's loss.
 
-    Few runs stay with Huber's loss, which has one minimum.
+    Both are 95% efficient under normal noise; Huber's has a single minimum.
     """
     if n_runs < _ENOUGH_FOR_TUKEY:
         return huber(1.345 * scale, scale=scale)

@@ -4,13 +4,12 @@ Every seed stays a row of the fit. Where noise depends on compute, rows count by
 variance of a single cell is never used, for three seeds know it within a factor ten only.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import chdtri
 
 from flops_fit.fit.arrays import Floats, Rows
 from flops_fit.fit.counting import robust_scale
+from flops_fit.fit.run_noise import RunNoise
 
 _FEWEST_DOF = 8
 _FEWEST_LEVELS, _MOST_LEVELS = 3, 7
@@ -19,28 +18,7 @@ _CERTAIN = 2.0
 """Standard errors from which on noise is taken to depend on compute."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedNoise:
-    """The variance of a response at a compute: ln s² is a straight line in ln C, and tau² is added."""
-
-    at_centre: float
-    """ln s² at the centre."""
-    slope: float
-    centre: float
-    """ln C."""
-    tau: float
-    """Standard deviation of what seeds do not explain."""
-    mean_precision: float
-    """1 / (s² + tau²), averaged over the runs."""
-
-    def weights(self, flops: Floats) -> Floats:
-        """Return how much a run counts at each compute; 1 on average over the runs."""
-        seeds = np.exp(self.at_centre + self.slope * (np.log(flops) - self.centre))
-        weights: Floats = 1 / (seeds + self.tau**2) / self.mean_precision
-        return weights
-
-
-def read_seed_noise(flops: Floats, response: Floats, residuals: Floats, cell: Rows) -> SeedNoise | None:
+def read_seed_noise(flops: Floats, response: Floats, residuals: Floats, cell: Rows) -> RunNoise | None:
     """Fit the line to robust variances between seeds; None where seeds are few or noise the same everywhere.
 
     Args:
@@ -57,11 +35,9 @@ def read_seed_noise(flops: Floats, response: Floats, residuals: Floats, cell: Ro
     (at_centre, slope), sd = _line(log_flops - centre, log_variance, error)
     if abs(slope) < _CERTAIN * sd:
         return None
-    noise = SeedNoise(at_centre=at_centre, slope=slope, centre=centre, tau=0.0, mean_precision=1.0)
-    seeds = 1 / noise.weights(flops)
+    seeds = RunNoise(at_centre=at_centre, slope=slope, centre=centre).variance(flops)
     tau = float(np.sqrt(max(0.0, robust_scale(residuals) ** 2 - float(np.mean(seeds)))))
-    precision = float(np.mean(1 / (seeds + tau**2)))
-    return SeedNoise(at_centre=at_centre, slope=slope, centre=centre, tau=tau, mean_precision=precision)
+    return RunNoise(at_centre=at_centre, slope=slope, centre=centre, tau=tau).normalised(flops)
 
 
 def _levels(flops: Floats, response: Floats, cell: Rows) -> tuple[Floats, Floats, Floats] | None:

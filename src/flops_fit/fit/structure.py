@@ -10,6 +10,8 @@ from flops_fit.fit.robust import RobustFit
 _BENDS = 3
 """Directions in which residuals may bend: u², u·v and v²."""
 _LEAST_SPARE = 5
+IMPLAUSIBLE = 0.01
+"""Below so likely a structure, a form is taken to be wrong."""
 
 
 def structure_p_value(surface: FormSurface, fit: RobustFit) -> float | None:

@@ -15,10 +15,11 @@ from flops_fit.fit.misses import read_inflation
 from flops_fit.fit.points import Excluded, Points
 from flops_fit.fit.profile import profile_width
 from flops_fit.fit.robust import RobustFit, refine_robustly
+from flops_fit.fit.run_noise import DOUBT, GRAVE_DOUBT, RunNoise, alike
 from flops_fit.fit.sandwich import sandwich_width
-from flops_fit.fit.seed_noise import SeedNoise, read_seed_noise
+from flops_fit.fit.seed_noise import read_seed_noise
 from flops_fit.fit.starting import start
-from flops_fit.fit.structure import structure_p_value
+from flops_fit.fit.structure import IMPLAUSIBLE, structure_p_value
 from flops_fit.fit.surface_law import SurfaceLaw as SurfaceLaw  # noqa: PLC0414 - what this file makes
 from flops_fit.fit.surface_law import expansion_of
 from flops_fit.fit.surface_minima import minima_of, offsets_of
@@ -31,7 +32,7 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
     Raises:
         FitError: no finite parameters came out (`surface-failed`).
     """
-    used, surface, fit, noise, window = _fitted(points, form)
+    used, surface, fit, noise, window, structure = _fitted(points, form)
     draws = bootstrap(surface, used, fit, n_draws)
     top, cluster, phi = float(used.flops.max()), clusters(used), used.flops_per_unit
     best = form.optimum(surface.theta(fit.work), top, phi).n_params
@@ -47,7 +48,7 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
         typical_loss=surface.typical,
         expansion=expansion_of(int(cluster.max()) + 1, int(cells(used).max()) + 1),
         inflation=read_inflation(surface, used, fit, cluster),
-        seed_noise=noise,
+        run_noise=noise,
         window=window,
         left_out=_left_out(points, used, surface, fit),
         gain_left=fit.left,
@@ -55,7 +56,7 @@ def fit_surface(points: Points, form: SurfaceForm, *, n_draws: int = N_DRAWS) ->
         draws_on_bound=float(_bound(surface, draws).any(axis=1).mean()),
         sandwich_width=sandwich_width(surface, fit, cells(used), lambda work: float(log_n(work[None])[0])),
         profile_width=profile_width(surface, surface.response(used.loss), fit, log_n),
-        structure_p_value=structure_p_value(surface, fit),
+        structure_p_value=structure,
         flops_range=(float(used.flops.min()), top),
         flops_per_unit=points.flops_per_unit,
     )
@@ -81,7 +82,7 @@ def fit_parameters_and_runs(points: Points, form: SurfaceForm) -> tuple[Floats, 
     return fitted.surface.theta(fitted.fit.work), fitted.used
 
 
-def laid_over(points: Points, form: SurfaceForm, noise: SeedNoise | None = None) -> FormSurface:
+def laid_over(points: Points, form: SurfaceForm, noise: RunNoise | None = None) -> FormSurface:
     """Lay a form's surface over the runs, which count alike or as `noise` has it."""
     weights = np.ones(1) if noise is None else noise.weights(points.flops)
     return FormSurface(
@@ -105,12 +106,14 @@ class _Fitted(NamedTuple):
     used: Points
     surface: FormSurface
     fit: RobustFit
-    noise: SeedNoise | None
+    noise: RunNoise
     window: Window | None
+    structure: float | None
+    """`structure_p_value` before doubts about the form let small runs count less."""
 
 
 def _fitted(points: Points, form: SurfaceForm) -> _Fitted:
-    """Fit all runs, weigh them by what their seeds say, and leave out those that mislead forecasts."""
+    """Fit all runs, weigh them by what is known of them, and leave out those that mislead forecasts."""
     fitted = _weighed(points, form)
     if form.keep_far_runs_because:
         return fitted
@@ -126,13 +129,19 @@ def _fitted(points: Points, form: SurfaceForm) -> _Fitted:
 
 
 def _weighed(points: Points, form: SurfaceForm) -> _Fitted:
+    """Fit the runs alike, then by what that fit tells of their noise, small ones counting less for it."""
     surface = laid_over(points, form)
     fit = _robust(surface, points)
-    noise = read_seed_noise(points.flops, surface.response(points.loss), fit.residuals, cells(points))
-    if noise is not None:
-        surface = laid_over(points, form, noise)
+    seeds = read_seed_noise(points.flops, surface.response(points.loss), fit.residuals, cells(points))
+    if seeds is not None:
+        surface = laid_over(points, form, seeds)
         fit = _robust(surface, points)
-    return _Fitted(points, surface, fit, noise, None)
+    structure = structure_p_value(surface, fit)
+    wrong = structure is not None and structure < IMPLAUSIBLE
+    residuals = fit.residuals / surface.root_weights
+    noise = (seeds or alike(fit.scale)).doubted(points.flops, residuals, GRAVE_DOUBT if wrong else DOUBT)
+    doubted = laid_over(points, form, noise)
+    return _Fitted(points, doubted, _robust(doubted, points), noise, None, structure)
 
 
 def _robust(surface: FormSurface, points: Points) -> RobustFit:

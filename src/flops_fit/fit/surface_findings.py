@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from flops_fit.design import Finding
+from flops_fit.fit.structure import IMPLAUSIBLE
 from flops_fit.fit.surface import SurfaceLaw
 
 _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
 _RARE = 0.05
 """Share of draws that may end on a bound without a word."""
-_IMPLAUSIBLE = 0.01
-"""Probability below which structure in the residuals is no accident."""
 _WIDENED = 1.05
 """Inflation of intervals from which on it is worth a word."""
 _NAMED = 3
@@ -45,14 +44,14 @@ def about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
             threshold=_RARE,
             action="train a wider range of N and D",
         )
-    if surface.structure_p_value is not None and surface.structure_p_value < _IMPLAUSIBLE:
+    if surface.structure_p_value is not None and surface.structure_p_value < IMPLAUSIBLE:
         yield Finding(
             code="wrong-form",
             severity="warning",
             message=f"Losses bend with N and D as {surface.name!r} cannot "
             f"(p = {surface.structure_p_value:.1g}): its intervals may be too narrow, above all far ahead.",
             value=surface.structure_p_value,
-            threshold=_IMPLAUSIBLE,
+            threshold=IMPLAUSIBLE,
             action="compare `ces` and `kappa` under `fit`, or train IsoFLOP budgets, which need no form",
         )
     yield from _about_widths(surface)

@@ -16,7 +16,7 @@ from flops_fit.fit.law import Estimate, Optimum
 from flops_fit.fit.locality import Window
 from flops_fit.fit.misses import Inflation
 from flops_fit.fit.points import Excluded
-from flops_fit.fit.seed_noise import SeedNoise
+from flops_fit.fit.run_noise import RunNoise
 from flops_fit.fit.surface_minima import minima_of
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
@@ -55,8 +55,8 @@ class SurfaceLaw:
     typical_loss: float
     expansion: float
     inflation: Inflation
-    seed_noise: SeedNoise | None
-    """How noise depends on compute, by which runs were weighed; None where all count alike."""
+    run_noise: RunNoise
+    """How far runs scatter at each compute, by which they were weighed."""
     window: Window | None
     """Which runs count; None where they were too few to tell, or where all were asked for."""
     left_out: tuple[Excluded, ...]
@@ -127,7 +127,7 @@ class SurfaceLaw:
 
     def noise(self, loss: float, flops: float) -> float:
         """Return the standard deviation of the ln loss of a run around the surface."""
-        weight = 1.0 if self.seed_noise is None else float(self.seed_noise.weights(np.array([flops]))[0])
+        weight = float(self.run_noise.weights(np.array([flops]))[0])
         relative = 1.0 if self.form.space == "log" else self.typical_loss / loss
         return self.residual_scale * relative / float(np.sqrt(weight))
 

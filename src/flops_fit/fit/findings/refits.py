@@ -13,7 +13,7 @@ _STEPS, _TOLERANCE = 30, 1e-6
 
 def surface_of(points: Points, law: SurfaceLaw) -> FormSurface:
     """Lay the fitted form over the runs that count for it, weighed as they were."""
-    return laid_over(points, law.form, law.seed_noise)
+    return laid_over(points, law.form, law.run_noise)
 
 
 def loss_of(points: Points, law: SurfaceLaw) -> RobustLoss:
