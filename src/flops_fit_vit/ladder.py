@@ -28,7 +28,7 @@ class Shape:
 
     @classmethod
     def of(cls, width: int, n_layers: int) -> Shape:
-        """Return the shape whose heads are as wide as usual, or wider where that does not divide the width."""
+        """Return the shape whose heads are as wide as usual, or wider where these do not fit."""
         most = max(1, width // d_head(width))
         return cls(width, n_layers, next(n for n in range(most, 0, -1) if width % n == 0))
 
@@ -124,5 +124,5 @@ def _misfit(shape: Shape, n_features: int, target: float) -> float:
 
 
 def _widths() -> Iterator[int]:
-    """Yield 8, 12, ..., 32, then whole numbers of heads: 40, ..., 64, 80, ..., 192, 224, ..., 384, 448, ..."""
+    """Yield 8, 12, ..., 32, then whole numbers of heads: 40, ..., 64, 80, ..., 192, 224, ..., 384, ..."""
     return (width for width in count(8, 4) if width <= 32 or width % d_head(width) == 0)
