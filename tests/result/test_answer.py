@@ -1,12 +1,13 @@
 """Every question a law takes: round trips, closed forms, and what a fixed size costs."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pytest
 
 from flops_fit.errors import FitError
+from flops_fit.fit import Estimate
 from flops_fit.quantities import Interval
 from flops_fit.result import ScalingResult
 
@@ -108,6 +109,25 @@ def test_what_cannot_be_answered_is_one_clear_error(known_law, asked, code):
     with pytest.raises(FitError, match="fix: ") as caught:
         ScalingResult(known_law).predict(**asked)
     assert caught.value.code == code
+
+
+@dataclass(frozen=True)
+class Pessimist:
+    """Expects every loss to be 4."""
+
+    name: str = "pessimist"
+
+    def loss_at(self, n_params, n_units):
+        return Estimate(value=4.0, interval=Interval(4.0, 4.0))
+
+
+def test_the_loss_off_the_optimum_is_as_unsure_as_the_second_opinion_makes_it(known_law):
+    alone = ScalingResult(known_law).predict(1e16, n_params=1e6)
+    doubted = ScalingResult(replace(known_law, second=Pessimist())).predict(1e16, n_params=1e6)
+    assert 4.0 not in alone.loss_interval
+    assert 4.0 in doubted.loss_interval
+    assert doubted.loss_interval.low == pytest.approx(alone.loss_interval.low)
+    assert doubted.loss == alone.loss
 
 
 def test_an_answer_is_json(known_law):

@@ -98,10 +98,16 @@ def test_what_is_not_known_of_the_optimum_is_not_known_of_a_life(known_law, fitt
         assert answer.n_units in answer.n_units_interval
 
 
-def test_a_second_opinion_that_differs_is_told(known_law, hoffmann):
-    law = replace(known_law, second=Hoffmann())
-    caveats = ScalingResult(law).predict(1e17, inference_units=1e9).caveats
-    assert any("UNSTABLE: the second opinion, 'hoffmann', answers" in caveat for caveat in caveats)
+def test_a_second_opinion_that_differs_is_told_and_widens_the_intervals(known_law, hoffmann):
+    alone = ScalingResult(known_law).predict(1e17, inference_units=1e9)
+    other = ScalingResult(hoffmann).predict(1e17, inference_units=1e9)
+    answer = ScalingResult(replace(known_law, second=Hoffmann())).predict(1e17, inference_units=1e9)
+    assert any("UNSTABLE: the second opinion, 'hoffmann', answers" in caveat for caveat in answer.caveats)
+    assert other.n_params not in alone.n_params_interval
+    assert other.n_params in answer.n_params_interval
+    assert other.n_units in answer.n_units_interval
+    assert Hoffmann().loss_at(answer.n_params, answer.n_units).value in answer.loss_interval
+    assert answer.n_params == alone.n_params
 
 
 def test_inference_that_dwarfs_training_is_refused(hoffmann):

@@ -14,7 +14,7 @@ from flops_fit.result.machine import Duration, Machine
 from flops_fit.result.near_optimal import noise_of_a_run
 from flops_fit.result.prediction import Doubt, Prediction, doubts_off_optimum, predict, with_doubts
 from flops_fit.result.question import Question
-from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for
+from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for, reaching, reconciled
 
 
 def answer(law: ScalingLaw, question: Question) -> Prediction:
@@ -54,7 +54,7 @@ def timed(prediction: Prediction, machine: Machine | None) -> Prediction:
 
 def _answer(law: ScalingLaw, q: Question) -> Prediction:
     if q.inference_units is not None:
-        return _served(law, _life(law, q), q)
+        return _served(law, q)
     if split := _given_split(law, q):
         return _split(law, split)
     if q.flops is not None:
@@ -85,7 +85,7 @@ def _split(law: ScalingLaw, given: Allocation) -> Prediction:
     """Say what a given size on given data reaches, and by how much the best size of that compute beats it."""
     n_params, n_units = given.n_params, given.n_units
     flops = n_units * law.points.flops_per_unit(n_params)
-    best, loss = predict(law, flops), law.headline.loss_at(n_params, n_units)
+    best, loss = predict(law, flops), _loss_at(law, n_params, n_units)
     return with_doubts(
         law,
         replace(
@@ -100,6 +100,12 @@ def _split(law: ScalingLaw, given: Allocation) -> Prediction:
         ),
         doubts_off_optimum(law, flops, n_params, n_units),
     )
+
+
+def _loss_at(law: ScalingLaw, n_params: float, n_units: float) -> Estimate:
+    """Return the loss of a size that need not be the best: the wider, the less the second opinion agrees."""
+    estimate = law.headline.loss_at(n_params, n_units)
+    return estimate if law.second is None else reaching(estimate, law.second.loss_at(n_params, n_units).value)
 
 
 def _excess(law: ScalingLaw, best: Prediction, n_params: float, loss: float) -> Estimate:
@@ -147,9 +153,12 @@ def _for_loss(law: ScalingLaw, loss: float) -> Prediction:
     return replace(with_uncertain_flops(law, predict(law, flops.value), flops.interval), loss=loss)
 
 
-def _served(law: ScalingLaw, served: Served, question: Question) -> Prediction:
+def _served(law: ScalingLaw, question: Question) -> Prediction:
+    first = _life(law, question)
+    other = _second_opinion(law, question)
+    served = first if other is None else reconciled(first, other)
     flops, n_params = served.training_flops.value, served.n_params.value
-    loss = law.headline.loss_at(n_params, served.n_units.value)
+    loss = _loss_at(law, n_params, served.n_units.value)
     plain = _for_loss(law, loss.value)
     units = question.inference_units or 0.0
     cost = FORWARD * units * law.points.flops_per_unit(plain.n_params)
@@ -174,21 +183,24 @@ def _served(law: ScalingLaw, served: Served, question: Question) -> Prediction:
         ),
         (
             *doubts_off_optimum(law, flops, n_params, served.n_units.value),
-            *_second_opinion(law, served, question),
+            *_disagreement(law, first, other),
         ),
     )
 
 
-def _second_opinion(law: ScalingLaw, served: Served, question: Question) -> Iterator[Doubt]:
-    """Doubt a life that the other kind of law, fitted to the same runs, would spend on another size."""
+def _second_opinion(law: ScalingLaw, question: Question) -> Served | None:
+    """Return what the other kind of law, fitted to the same runs, answers; None where there is no answer."""
     if law.second is None:
-        return
+        return None
     try:
-        other = _life(replace(law, headline=law.second), question).n_params.value
+        return _life(replace(law, headline=law.second), question)
     except FitError:  # it reaches no such loss, or has no size to choose
-        return
-    if other not in served.n_params.interval:
-        times = other / served.n_params.value
+        return None
+
+
+def _disagreement(law: ScalingLaw, served: Served, other: Served | None) -> Iterator[Doubt]:
+    if law.second is not None and other is not None and other.n_params.value not in served.n_params.interval:
+        times = other.n_params.value / served.n_params.value
         yield Doubt(f"UNSTABLE: the second opinion, {law.second.name!r}, answers", times, " times this N.")
 
 

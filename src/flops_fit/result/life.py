@@ -26,7 +26,8 @@ class Serving:
 
     def __str__(self) -> str:
         total, ends = self.total_flops.value, self.total_flops.interval
-        known = "" if ends.low == ends.high else f" ({numbers.compute_range(ends)})"
+        low, high = numbers.compute(ends.low), numbers.compute(ends.high)
+        known = "" if low == high else f" ({low} to {high})"
         return (
             f"{numbers.compute(total)} FLOPs{known} to train and serve; the compute-optimal "
             f"{numbers.count(self.compute_optimal_n)} of the same loss would take "

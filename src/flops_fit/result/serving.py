@@ -7,7 +7,7 @@ Source: Sardana, Portes, Doubov and Frankle 2024, "Beyond Chinchilla-Optimal", a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -30,7 +30,7 @@ _N_SIZES, _N_FLOPS = 1200, 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A model for life, each number with the interval that N* and L* of the law leave."""
+    """A model for life, each number with the interval that N* and L* of the law leave, not its shape."""
 
     n_params: Estimate
     n_units: Estimate
@@ -38,6 +38,24 @@ class Served:
     total_flops: Estimate
     near_optimal_n: Interval
     """Sizes whose loss, at the same total, is within the noise."""
+
+
+def reconciled(served: Served, other: Served) -> Served:
+    """Widen every interval by what another law makes of it: far from the optimum its shape decides."""
+    return replace(
+        served,
+        n_params=reaching(served.n_params, other.n_params.value),
+        n_units=reaching(served.n_units, other.n_units.value),
+        training_flops=reaching(served.training_flops, other.training_flops.value),
+        total_flops=reaching(served.total_flops, other.total_flops.value),
+    )
+
+
+def reaching(estimate: Estimate, other: float) -> Estimate:
+    """Add the distance to another value to the interval, as one more independent error."""
+    return _estimate(
+        float(np.log(estimate.value)), [*np.log([estimate.interval.low, estimate.interval.high, other])]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
