@@ -5,10 +5,11 @@ ratio of each pair of neighbouring blocks counts, and the median of those is rep
 one writes by hand: rows shuffled beforehand and sliced, forward, cross-entropy, backward, fused AdamW with a
 learning rate set by hand. No evaluation, no checkpoint, no curve, no check for divergence.
 
-On a CUDA device it compares the same in bf16 at about 1e6, 1e7 and 1e8 parameters instead, and prints the
-model FLOPs utilisation (counted FLOPs over the peak of the data sheet) of either loop.
+On a CUDA device it compares the same in bf16 at about 1e6, 1e7 and 1e8 parameters instead, our steps replayed
+from a CUDA graph, and prints the model FLOPs utilisation (counted FLOPs over the peak of the data sheet) of
+either loop.
 
-usage: python tests/benchmarks/step_overhead.py [--rounds 40]
+usage: python tests/benchmarks/step_overhead.py [--rounds 40] [--device cpu]
 """
 
 import argparse
@@ -16,6 +17,7 @@ import gc
 import itertools
 import json
 import math
+import os
 import statistics
 import sys
 import time
@@ -131,7 +133,7 @@ def our_steps(run: PlannedRun, spec: SweepSpec):
 def seconds(take, n_steps: int) -> float:
     started = time.perf_counter()
     take(n_steps)
-    if torch.cuda.is_available():
+    if process_state().device.type == "cuda":
         torch.cuda.synchronize()
     return (time.perf_counter() - started) / n_steps
 
@@ -169,16 +171,22 @@ def measure(case: Case, rounds: int) -> dict:
 
 
 def device_name() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return torch.cuda.get_device_name() if process_state().device.type == "cuda" else "cpu"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="by default a GPU if there is one")
+    args = parser.parse_args()
+    if args.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("CUDA part skipped: no CUDA device")
+        return 0
     gc.freeze()  # as a worker does
     on_gpu = process_state().device.type == "cuda"
-    found = [measure(case, rounds) for case in (on_cuda() if on_gpu else ON_CPU)]
+    found = [measure(case, args.rounds) for case in (on_cuda() if on_gpu else ON_CPU)]
     for row in found:
         ours, raw = row["step_ms"]["ours"], row["step_ms"]["raw"]
         print(

@@ -8,15 +8,20 @@ the workers is printed beside it. Both train every cell
 alone (training.mode: alone): shared steps would save work and are no matter of throughput. The sides take
 turns; the median of each counts. The peak memory of the workers is printed.
 
-On a CUDA device both sides train there in bf16, several processes on the device against one, for models of
-about 1e6, 1e7 and 1e8 parameters; no target applies, and the CPU part is left out.
+What the ratio is made of is printed beside it: the share of the time in which a worker had a run at all, and
+how much longer its runs took than at the pace of a single thread that has the machine to itself.
 
-usage: python tests/benchmarks/sweep_throughput.py [--repeats 3] [--seconds 90] [--workers N]
+On a CUDA device all sides train there in bf16, for models of about 1e6, 1e7 and 1e8 parameters: several
+processes on the device, one, and one that launches every operation by itself (training.cuda_graph: false).
+No target applies, and the CPU part is left out.
+
+usage: python tests/benchmarks/sweep_throughput.py [--repeats 3] [--seconds 90] [--workers N] [--device cpu]
 """
 
 import argparse
 import json
 import math
+import os
 import resource
 import statistics
 import sys
@@ -58,14 +63,19 @@ def on_cuda() -> tuple[Case, ...]:
     return tuple(Case(f"N = {s.n_params(256):.2g}", (s,), length=256, rows=32) for s in nearest)
 
 
-def spec_of(case: Case, workers: int | None) -> SweepSpec:
+def spec_of(case: Case, workers: int | None, *, cuda_graph: bool = True) -> SweepSpec:
     return SweepSpec.model_validate(
         {
             "model": "gpt",
             "data": {"kind": "stdlib_text", "length": case.length},
             "budgets": (1e12,),
             "allow_thin_sweep": True,
-            "training": {"batch_size": case.rows, "mode": "alone", "workers": workers},
+            "training": {
+                "batch_size": case.rows,
+                "mode": "alone",
+                "workers": workers,
+                "cuda_graph": cuda_graph,
+            },
         }
     )
 
@@ -100,9 +110,9 @@ def step_seconds(run: PlannedRun, spec: SweepSpec) -> float:
     trainee = set_up(run, spec)
     advance(trainee, 5)
     started = time.perf_counter()
-    advance(trainee, 15)
+    advance(trainee, 25)
     _ = trainee.diverged  # waits for the device
-    return (time.perf_counter() - started) / 10
+    return (time.perf_counter() - started) / 20
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ class Side:
     losses: list[float]
     seconds: float
     start_s: float = 0.0
+    runs_s: float = 0.0
+    """Of all runs together, as their rows say."""
 
 
 def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> Side:
@@ -124,7 +136,7 @@ def one_at_a_time(cells: list[PlannedRun], spec: SweepSpec) -> Side:
 
 
 def by_workers(cells: list[PlannedRun], spec: SweepSpec) -> Side:
-    workers, wished = count_workers(spec), time.perf_counter()
+    workers, wished = count_workers(spec, ()), time.perf_counter()
     short = [replace(cells[0], run_id=f"start-{i}", n_steps=5, cooldown_steps=0) for i in range(workers)]
     execution = execute([(run,) for run in [*short, *cells]], spec, workers=workers)
     records = [next(execution)]
@@ -132,8 +144,23 @@ def by_workers(cells: list[PlannedRun], spec: SweepSpec) -> Side:
     records += execution
     ended = time.perf_counter()
     assert all(record.status == "completed" for record in records), [r.reason for r in records]
-    losses = {record.run_id: record.loss for record in records}
-    return Side([losses[run.run_id] for run in cells], ended - started, started - wished)
+    rows = {record.run_id: record for record in records}
+    return Side(
+        [rows[run.run_id].loss for run in cells],
+        ended - started,
+        started - wished,
+        sum(rows[run.run_id].wall_s for run in cells),
+    )
+
+
+def runs_by_themselves_s(cells: list[PlannedRun], spec: SweepSpec) -> float:
+    """How long the steps of all cells take one thread that has the machine to itself."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    firsts = {run.size.name: run for run in reversed(cells)}
+    pace = {name: step_seconds(run, spec) for name, run in firsts.items()}
+    torch.set_num_threads(threads)
+    return sum(run.n_steps * pace[run.size.name] for run in cells)
 
 
 def measure(case: Case, args: argparse.Namespace) -> dict:
@@ -141,10 +168,10 @@ def measure(case: Case, args: argparse.Namespace) -> dict:
     spec = spec_of(case, args.workers or (4 if on_gpu else None))
     spec.data.prepare()
     cells = cells_of(case, spec, args.seconds)
-    alone = spec_of(case, 1)
+    alone, eager = spec_of(case, 1), spec_of(case, 1, cuda_graph=False)
     sides = {"workers": lambda: by_workers(cells, spec), "one": lambda: one_at_a_time(cells, alone)}
     if on_gpu:
-        sides["one"] = lambda: by_workers(cells, alone)
+        sides |= {"one": lambda: by_workers(cells, alone), "eager": lambda: by_workers(cells, eager)}
     trained = {name: [] for name in sides}
     for i in range(args.repeats):
         for name in list(sides)[:: -1 if i % 2 else 1]:
@@ -153,14 +180,18 @@ def measure(case: Case, args: argparse.Namespace) -> dict:
     apart = max(abs(a - b) for a, b in zip(*last, strict=True))
     seconds = {name: [side.seconds for side in of_side] for name, of_side in trained.items()}
     median = {name: statistics.median(times) for name, times in seconds.items()}
+    runs_s = statistics.median(side.runs_s for side in trained["workers"])
     return {
         "case": case.name,
         "cells": CELLS,
         "steps": sum(run.n_steps for run in cells),
-        "workers": count_workers(spec),
+        "workers": count_workers(spec, ()),
         "seconds": seconds,
         "start_s": statistics.median(side.start_s for side in trained["workers"]),
         "ratio": median["one"] / median["workers"],
+        "to_eager": median["eager"] / median["workers"] if on_gpu else None,
+        "occupied": runs_s / (count_workers(spec, ()) * median["workers"]),
+        "slowed": None if on_gpu else runs_s / runs_by_themselves_s(cells, alone),
         "target": case.target,
         "losses_apart": apart,
     }
@@ -171,7 +202,13 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=90.0, help="of one side, roughly")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="by default a GPU if there is one")
     args = parser.parse_args()
+    if args.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("CUDA part skipped: no CUDA device")
+        return 0
     on_gpu = process_state().device.type == "cuda"
     found = [measure(case, args) for case in (on_cuda() if on_gpu else ON_CPU)]
     for row in found:
@@ -180,6 +217,11 @@ def main() -> int:
             f"{row['case']:13s} {row['workers']} workers {told['workers']} s, one at a time {told['one']} s: "
             f"{row['ratio']:.2f}x, target {row['target'] or 'none'}; losses {row['losses_apart']:.0e} apart; "
             f"workers started in {row['start_s']:.1f} s"
+        )
+        print(
+            f"{'':13s} a worker had a run {row['occupied']:.0%} of the time"
+            + (f"; runs took {row['slowed']:.2f} times what they take by themselves" if row["slowed"] else "")
+            + (f"; {row['to_eager']:.2f}x of one process without graphs" if row["to_eager"] else "")
         )
     scale = 1 if sys.platform == "darwin" else 1024
     peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -16,7 +16,7 @@ import cloudpickle
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
-from flops_fit.engine.crew import begin_alone, main_hidden
+from flops_fit.engine.crew import begin_alone, main_hidden, memory_kept
 from flops_fit.engine.memory import out_of_memory
 from flops_fit.errors import FlopsFitError, TrainingError
 
@@ -132,7 +132,7 @@ class _Worker:
         wished, context = time.perf_counter(), multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, cloudpickle.dumps(spec)), daemon=True)
-        with main_hidden():
+        with main_hidden(), memory_kept():
             process.start()
         theirs.close()  # the worker now holds the only copy, so its death is seen as the end of the pipe
         return cls(process=process, pipe=ours, wished=wished)
