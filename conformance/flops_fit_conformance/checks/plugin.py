@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from flops_fit.hookspecs import API_VERSION, HOOKS
+from flops_fit.plugins import Failure
 from flops_fit_conformance.breach import Breach, require
 from flops_fit_conformance.subjects import Plugin
 
 
 def check_plugin_imports(plugin: Plugin) -> None:
     """Importing the plugin's module, and calling its hooks, raises nothing."""
-    _refuse(plugin, "", should="a module that imports, and hooks that return, without an exception")
+    failure = plugin.failure
+    if failure is not None and not failure.code:
+        raise _breach(plugin, failure, should="a module that imports, and hooks that return")
 
 
 def check_api_version(plugin: Plugin) -> None:
@@ -46,4 +49,8 @@ def check_names_are_free(plugin: Plugin) -> None:
 def _refuse(plugin: Plugin, code: str, *, should: str) -> None:
     failure = plugin.failure
     if failure is not None and failure.code == code:
-        raise Breach(found=failure.problem, should=should, call=f"loading plugin {plugin.name!r}")
+        raise _breach(plugin, failure, should=should)
+
+
+def _breach(plugin: Plugin, failure: Failure, *, should: str) -> Breach:
+    return Breach(found=failure.problem, should=should, call=f"loading plugin {plugin.name!r}")
