@@ -1,13 +1,17 @@
 """What lower runs would have said of the upper ones."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from flops_fit.fit import Chinchilla, fit_law
+from flops_fit.fit import Chinchilla, ScalingLaw, fit_valley_law
+from flops_fit.fit.curve_law import fit_curve
 from flops_fit.fit.curves import M2
 from flops_fit.fit.hindsight import hindsight_of
+from flops_fit.fit.points import points_of
+from flops_fit.fit.surface import fit_surface
 from flops_fit.runs import RunRecord
 
 BUDGETS = np.geomspace(1e15, 1e17, 7)
@@ -34,9 +38,17 @@ def runs(budgets=BUDGETS, *, named=True):
         )
 
 
+def law_of(records, fit):
+    """A law without the contest, which takes seconds."""
+    points = points_of(list(records))
+    return ScalingLaw(
+        unit="token", form={"kind": "auto"}, points=points, headline=fit(points), second=None, findings=()
+    )
+
+
 @pytest.fixture(scope="module")
 def law():
-    return fit_law(list(runs()))
+    return law_of(runs(), fit_valley_law)
 
 
 def test_the_upper_budgets_are_forecast_from_those_below(law):
@@ -53,7 +65,7 @@ def test_the_upper_budgets_are_forecast_from_those_below(law):
 
 
 def test_a_forecast_is_that_of_a_fit_which_never_saw_the_rest(law):
-    blind = fit_law([r for r in runs() if r.flops < BUDGETS[4] * 0.9])
+    blind = law_of([r for r in runs() if r.flops < BUDGETS[4] * 0.9], fit_valley_law)
     forecast = hindsight_of(law)[0].forecasts[-1]
     assert forecast.n_params.value == pytest.approx(blind.headline.optimum(BUDGETS[6]).n_params.value)
     assert forecast.loss.interval == blind.headline.optimum(BUDGETS[6]).loss.interval
@@ -61,11 +73,14 @@ def test_a_forecast_is_that_of_a_fit_which_never_saw_the_rest(law):
 
 def test_what_happens_above_an_origin_cannot_change_its_forecast(law):
     spoilt = [replace(r, loss=r.loss * (1.3 if r.flops > BUDGETS[5] else 1)) for r in runs()]
-    assert hindsight_of(fit_law(spoilt))[0].forecasts[0].loss == hindsight_of(law)[0].forecasts[0].loss
+    assert (
+        hindsight_of(law_of(spoilt, fit_valley_law))[0].forecasts[0].loss
+        == hindsight_of(law)[0].forecasts[0].loss
+    )
 
 
 def test_runs_without_budgets_are_forecast_one_by_one():
-    looks = hindsight_of(fit_law(list(runs(named=False)), Chinchilla()))
+    looks = hindsight_of(law_of(runs(named=False), partial(fit_surface, form=Chinchilla(), n_draws=250)))
     assert len(looks) == 3
     for look in looks:
         assert all(f.at > look.seen and f.n_params is None for f in look.forecasts)
@@ -75,9 +90,9 @@ def test_runs_without_budgets_are_forecast_one_by_one():
 
 def test_a_curve_is_asked_for_its_upper_runs():
     one_size = [replace(r, n_params=1e6, budget=None) for r in runs()]
-    looks = hindsight_of(fit_law(one_size, M2()))
+    looks = hindsight_of(law_of(one_size, partial(fit_curve, form=M2())))
     assert [len(look.forecasts) for look in looks] == [3, 2, 1]
 
 
 def test_three_budgets_are_too_few_to_set_one_aside():
-    assert hindsight_of(fit_law(list(runs(BUDGETS[:3])), None)) == ()
+    assert hindsight_of(law_of(runs(BUDGETS[:3]), fit_valley_law)) == ()

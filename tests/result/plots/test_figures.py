@@ -21,7 +21,18 @@ KINDS = ("valley", "surface", "average", "of a plugin", "curve over data", "curv
 
 
 @pytest.mark.parametrize("width", [SINGLE_COLUMN, pytest.param(DOUBLE_COLUMN, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "valley",
+        "average",
+        "curve over data",
+        *(
+            pytest.param(kind, marks=pytest.mark.nightly)
+            for kind in ("surface", "of a plugin", "curve over compute")
+        ),
+    ],
+)
 def test_every_picture_of_every_law_fits_on_its_figure(laws, kind, width):
     law = laws[kind]
     # Nobody registered the plugin's law, so nobody can fit it again; to fit surfaces again takes seconds.
