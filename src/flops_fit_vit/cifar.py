@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
+from pydantic import Field
+
 from flops_fit.errors import DataError
 from flops_fit_vit.images import Folder, Split, SplitName, StoredImages
 
@@ -24,7 +26,7 @@ class CIFAR(StoredImages):
     archive: ClassVar[Literal["CIFAR10", "CIFAR100"]]
     """Class of torchvision.datasets that knows the archive."""
 
-    root: Folder = Path("~/.cache/flops-fit/cifar").expanduser()
+    root: Folder = Field(default=Path("~/.cache/flops-fit/cifar"), validate_default=True)
     """Folder that holds the archive as published (cifar-10-python.tar.gz), or what unpacking it gives."""
     download: bool = False
     """Whether to fetch the archive where `root` has none."""
