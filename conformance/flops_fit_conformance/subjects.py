@@ -12,7 +12,7 @@ from flops_fit.components import DataSource, Estimator, LossFunction, ModelFamil
 from flops_fit.errors import PluginWarning
 from flops_fit.plugins import Failure, Offer, Registry, load_plugins
 from flops_fit_conformance.reference import ReferenceData, ReferenceModel
-from flops_fit_conformance.sweeps import built_in, examples, sweep_that_runs
+from flops_fit_conformance.sweeps import built_in, examples, sweep_that_runs, with_a_counter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,12 +88,13 @@ def _subject(component: str, example: Any, plugin: Plugin) -> Any:
     losses = _with_ours(plugin, "loss", [cast("LossFunction", built_in("loss", "cross_entropy"))])
     chosen: dict[str, Sequence[Any]] = {"model": models, "data": datas, "loss": losses}
     flops = example if component == "flops" else None
-    return sweep_that_runs(
+    sweep = sweep_that_runs(
         cast("Sequence[ModelFamily]", [example] if component == "model" else chosen["model"]),
         cast("Sequence[DataSource]", [example] if component == "data" else chosen["data"]),
         cast("Sequence[LossFunction]", [example] if component == "loss" else chosen["loss"]),
         flops,
     )
+    return with_a_counter(sweep, plugin.offered("flops")) if component == "model" else sweep
 
 
 def _with_ours(plugin: Plugin, component: str, ours: Sequence[Any]) -> list[Any]:

@@ -72,6 +72,19 @@ def sweep_that_runs(
     return made[0]
 
 
+def with_a_counter(sweep: Subject, counters: Sequence[FlopCounter]) -> Subject:
+    """Return the sweep with the first counter that can count its model, its own before `counters`."""
+    spec = sweep.spec
+    for counter in (spec.flops, *counters):
+        counted = sweep_of(model=spec.model, data=spec.data, loss=spec.loss, flops=counter)
+        try:
+            counted.flops_per_unit(counted.sizes[0])
+        except Exception:  # noqa: BLE001, S112 - a counter need not know every model
+            continue
+        return counted
+    return sweep
+
+
 def built_in(component: str, kind: str) -> object:
     """Return one of the core's own components with its default options."""
     return registry().find(component, kind).model_validate({})

@@ -162,6 +162,13 @@ class DrawingFromNumpy(Net):
         return super().hidden(batch) + 0 * np.random.rand()  # noqa: NPY002 - the fault
 
 
+class Scanning(Net):
+    """Uses an operation of unknown cost."""
+
+    def hidden(self, batch):
+        return super().hidden(batch).cumsum(1) / 16
+
+
 # ---- what its outputs depend on
 
 
@@ -215,6 +222,7 @@ MUTANTS = [
     (ladder.check_nonembedding_counts, MoreInsideThanOutside, "between 0 and n_params"),
     (ladder.check_sizes_are_portable, SizesOfObjects, "int64 is not JSON serializable"),
     (ladder.check_builds_without_memory, SmallOnly, "on the meta device"),
+    (ladder.check_every_size_can_be_counted, Scanning, "aten.cumsum"),
     (model.check_build_follows_the_torch_seed, SeededInside, "every torch seed"),
     (model.check_step_gives_a_finite_loss, NotANumber, "at initialisation is nan"),
     (model.check_loss_at_start, ShoutingAtFirst, "knows nothing has 4.111"),

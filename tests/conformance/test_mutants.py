@@ -15,7 +15,7 @@ from flops_fit.builtin.losses import CrossEntropy
 from flops_fit.components import LossFunction
 from flops_fit.plugins import Offer, Origin, Registry
 from flops_fit_conformance.breach import verdict
-from flops_fit_conformance.checks import CHECKS, data, processes
+from flops_fit_conformance.checks import CHECKS, data, ladder, processes
 from flops_fit_conformance.reference import ReferenceData, ReferenceModel
 from flops_fit_conformance.subjects import Plugin, cases_of
 from flops_fit_conformance.sweeps import sweep_of
@@ -96,6 +96,22 @@ def test_a_loss_that_comes_alone_is_tried_on_data_that_suit_it():
     sweep = next(case for case in cases_of(alone) if case.group == "loss").make()
     assert sweep.data.unit == "sample"
     assert [str(breach) for check in CHECKS["loss"] if (breach := verdict(check, lambda: sweep))] == []
+
+
+class Scanning(ReferenceModel):
+    """Uses an operation that tracing cannot count."""
+
+    def build(self, size, data):
+        return mutants_of_models.Scanning(data.n_classes, size.options["width"], data.n_classes, tokens=True)
+
+
+def test_a_model_that_cannot_be_traced_is_tried_with_the_counter_of_its_plugin():
+    classes = {"model": Scanning, "flops": mutants_of_losses.Counter}
+    offers = tuple(Offer(component=c, kind="x", cls=cls, origin=ORIGIN) for c, cls in classes.items())
+    alone = Plugin(name="alone", registry=Registry(offers=offers))
+    sweep = next(case for case in cases_of(alone) if case.group == "model").make()
+    assert sweep.spec.flops == mutants_of_losses.Counter()
+    assert verdict(ladder.check_every_size_can_be_counted, lambda: sweep) is None
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

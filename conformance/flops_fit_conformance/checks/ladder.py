@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from flops_fit.components import ModelFamily, Size
-from flops_fit.config import probe_ladder
+from flops_fit.config import probe_flops, probe_ladder
 from flops_fit.config.on_meta import n_trainable
 from flops_fit.config.subject import Subject
 from flops_fit.errors import FlopsFitError
@@ -87,6 +87,16 @@ def check_builds_without_memory(sweep: Subject) -> None:
             should=f"{size.n_params}",
             call=f"{model!r}.build({size.name}) on the meta device",
         )
+
+
+def check_every_size_can_be_counted(sweep: Subject) -> None:
+    """The FLOPs of a training step can be counted: by tracing, or by a counter of the same plugin."""
+    require_by_probe(
+        probe_flops.check_flops,
+        sweep,
+        should="FLOPs for each size, of `traced` or of a FLOP counter that the plugin offers",
+        call=f"{sweep.spec.flops!r}.train_flops_per_unit({sweep.spec.model!r}, size, {sweep.source})",
+    )
 
 
 def _on_drawn_models(sweep: Subject, clause: object) -> None:
