@@ -11,7 +11,7 @@ from flops_fit.errors import FitError
 from flops_fit.fit import Estimate, Optimum
 from flops_fit.quantities import Interval
 from flops_fit.result import ScalingResult
-from flops_fit.result.serving import best_within, cheapest_for
+from flops_fit.result.serving import Served, best_within, cheapest_for, reconciled
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.336, 0.283
 """Hoffmann et al. 2022, arXiv:2203.15556, as used by Sardana et al. 2024."""
@@ -108,6 +108,23 @@ def test_a_second_opinion_that_differs_is_told_and_widens_the_intervals(known_la
     assert other.n_units in answer.n_units_interval
     assert Hoffmann().loss_at(answer.n_params, answer.n_units).value in answer.loss_interval
     assert answer.n_params == alone.n_params
+
+
+def test_where_no_run_was_all_that_the_second_opinion_holds_possible_counts():
+    one, other = (
+        Served(
+            n_params=Estimate(value=value, interval=Interval(value / 2, value * 2)),
+            n_units=exactly(1.0),
+            training_flops=exactly(1.0),
+            total_flops=exactly(1.0),
+            near_optimal_n=Interval(1.0, 1.0),
+        )
+        for value in (100.0, 50.0)
+    )
+    near, far = (reconciled(one, other, wholly=wholly).n_params.interval for wholly in (False, True))
+    assert np.log(100 / near.low) == pytest.approx(np.hypot(np.log(2), np.log(2)))
+    assert np.log(100 / far.low) == pytest.approx(np.hypot(np.log(2), np.log(4)))
+    assert (near.high, far.high) == pytest.approx((200.0, 200.0))
 
 
 def test_inference_that_dwarfs_training_is_refused(hoffmann):

@@ -12,7 +12,14 @@ from flops_fit.result.inverse import flops_where, least_loss, optimal_data, opti
 from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration, Machine
 from flops_fit.result.near_optimal import noise_of_a_run
-from flops_fit.result.prediction import Doubt, Prediction, doubts_off_optimum, predict, with_doubts
+from flops_fit.result.prediction import (
+    Doubt,
+    Prediction,
+    doubts_beyond_runs,
+    doubts_off_optimum,
+    predict,
+    with_doubts,
+)
 from flops_fit.result.question import Question
 from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for, reaching, reconciled
 
@@ -156,7 +163,8 @@ def _for_loss(law: ScalingLaw, loss: float) -> Prediction:
 def _served(law: ScalingLaw, question: Question) -> Prediction:
     first = _life(law, question)
     other = _second_opinion(law, question)
-    served = first if other is None else reconciled(first, other)
+    beyond = any(True for _ in doubts_beyond_runs(law, first.training_flops.value, first.n_params.value))
+    served = first if other is None else reconciled(first, other, wholly=beyond)
     flops, n_params = served.training_flops.value, served.n_params.value
     loss = _loss_at(law, n_params, served.n_units.value)
     plain = _for_loss(law, loss.value)

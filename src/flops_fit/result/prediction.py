@@ -208,6 +208,11 @@ def doubts_off_optimum(law: ScalingLaw, flops: float, n_params: float, n_units: 
     """Yield what is doubtful about a size that is not the best one of its compute."""
     yield from _doubts_about_budget(law, flops)
     yield from _doubts_about_extent(law, "N", n_params, "D", n_units)
+    yield from doubts_beyond_runs(law, flops, n_params)
+
+
+def doubts_beyond_runs(law: ScalingLaw, flops: float, n_params: float) -> Iterator[Doubt]:
+    """Doubt a size that is further from the best one of its compute than any run was from its own."""
     away = np.log(n_params / law.headline.optimum(flops).n_params.value)
     below, above = _reach(law)
     if away < below - _MARGIN:

@@ -40,22 +40,30 @@ class Served:
     """Sizes whose loss, at the same total, is within the noise."""
 
 
-def reconciled(served: Served, other: Served) -> Served:
-    """Widen every interval by what another law makes of it: far from the optimum its shape decides."""
+def reconciled(served: Served, other: Served, *, wholly: bool) -> Served:
+    """Widen every interval by what another law makes of it: far from the optimum the shape of a law decides.
+
+    Its values count; where no run was so far from the optimum, `wholly`, all that it holds possible.
+    """
+
+    def both(mine: Estimate, theirs: Estimate) -> Estimate:
+        ends = (theirs.interval.low, theirs.interval.high) if wholly else ()
+        return reaching(mine, theirs.value, *ends)
+
     return replace(
         served,
-        n_params=reaching(served.n_params, other.n_params.value),
-        n_units=reaching(served.n_units, other.n_units.value),
-        training_flops=reaching(served.training_flops, other.training_flops.value),
-        total_flops=reaching(served.total_flops, other.total_flops.value),
+        n_params=both(served.n_params, other.n_params),
+        n_units=both(served.n_units, other.n_units),
+        training_flops=both(served.training_flops, other.training_flops),
+        total_flops=both(served.total_flops, other.total_flops),
     )
 
 
-def reaching(estimate: Estimate, other: float) -> Estimate:
-    """Add the distance to another value to the interval, as one more independent error."""
-    return _estimate(
-        float(np.log(estimate.value)), [*np.log([estimate.interval.low, estimate.interval.high, other])]
-    )
+def reaching(estimate: Estimate, *others: float) -> Estimate:
+    """Add the distance to other values, to the furthest on either side, as one more independent error."""
+    furthest = (min(others), max(others))
+    ends = np.log([estimate.interval.low, estimate.interval.high, *furthest])
+    return _estimate(float(np.log(estimate.value)), ends if furthest[0] < furthest[1] else ends[:3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
