@@ -2,11 +2,14 @@
 
 `python` and `bash` blocks are run in one empty directory per page, and `toml`, `yaml` and `json` blocks are
 parsed. A block whose first line is a comment with a file name is written to that file instead. `sh` holds
-what no test can run (the network, a cluster, this very test suite), and `text` shows output.
+what no test can run (the network, a cluster, this very test suite), and `text` shows output. A page that
+reads a table says so: `<!-- needs: FILE as NAME -->`, FILE being one of the public tables of runs.
 """
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -23,6 +26,8 @@ RUN = {"python", "bash", "toml", "yaml", "json"}
 SHOWN = {"sh", "text", "math", "csv"}
 MINUTES = {"docs/tutorials/first-sweep.md", "docs/tutorials/own-model.md"}
 """Pages that train for minutes."""
+TABLES = Path(os.environ.get("FLOPS_FIT_REAL_DATA", ROOT.parent / "shared" / "data"))
+NEEDS = re.compile(r"^<!-- needs: (\S+) as (\S+) -->$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,10 @@ def test_every_block_of_a_page_works(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("FLOPS_FIT_DOCS", str(page.parent))
+    for table, name in NEEDS.findall(page.read_text()):
+        if not (TABLES / table).exists():
+            pytest.skip(f"{TABLES / table} is not here")
+        shutil.copy(TABLES / table, name)
     names = {"__name__": page.stem}
     for block in blocks_of(page):
         if block.file:
