@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from flops_fit.config import TRUTHS, truth_spec
+from flops_fit.errors import FitError
 from flops_fit.truth import FLOOR_WITHIN, LOSS_WITHIN, Truth, check_truth, describe_truths
 
 LEAST_SHARE = 0.9
@@ -30,8 +31,8 @@ KEPT = "truth.json"
 TRUTH = TypeAdapter(Truth)
 
 
-def replicate(source: str, seed: int, out: Path) -> Truth:
-    """Return what one replication found, now or earlier."""
+def replicate(source: str, seed: int, out: Path) -> Truth | None:
+    """Return what one replication found, now or earlier; None where the fit refuses to answer."""
     import torch
 
     torch.set_num_threads(1)
@@ -39,23 +40,30 @@ def replicate(source: str, seed: int, out: Path) -> Truth:
     if kept.exists():
         return TRUTH.validate_json(kept.read_bytes())
     spec = truth_spec(source, kept.parent, seed=seed)
-    found = check_truth(spec.model_copy(update={"training": spec.training.model_copy(update={"workers": 1})}))
+    alone = spec.model_copy(update={"training": spec.training.model_copy(update={"workers": 1})})
+    try:
+        found = check_truth(alone)
+    except FitError as error:
+        print(f"{source}, seed {seed}: {error.problem}", flush=True)
+        return None
     kept.write_bytes(TRUTH.dump_json(found, indent=2))
     return found
 
 
-def figures_of(found: Sequence[Truth]) -> dict[str, float]:
-    """Return shares and errors over the replications on one source."""
+def figures_of(found: Sequence[Truth], n_refused: int) -> dict[str, float]:
+    """Return shares and errors over the replications on one source; a refusal is no hit."""
+    answered = len(found) / (len(found) + n_refused)
     floor_errors, loss_errors = (
         np.array(errors) for errors in zip(*((t.floor_error, t.loss_error) for t in found), strict=True)
     )
     intervals = [t.irreducible.interval for t in found]
     return {
-        "replications": len(found),
-        "floor_within": float(np.mean(np.abs(floor_errors) <= FLOOR_WITHIN)),
-        "floor_covered": float(np.mean([t.floor_covered for t in found])),
-        "loss_within": float(np.mean(np.abs(loss_errors) <= LOSS_WITHIN)),
-        "loss_covered": float(np.mean([t.loss_covered for t in found])),
+        "replications": len(found) + n_refused,
+        "refused": n_refused,
+        "floor_within": answered * float(np.mean(np.abs(floor_errors) <= FLOOR_WITHIN)),
+        "floor_covered": answered * float(np.mean([t.floor_covered for t in found])),
+        "loss_within": answered * float(np.mean(np.abs(loss_errors) <= LOSS_WITHIN)),
+        "loss_covered": answered * float(np.mean([t.loss_covered for t in found])),
         "floor_error_mean": float(floor_errors.mean()),
         "floor_error_sd": float(floor_errors.std()),
         "floor_error_worst": float(np.abs(floor_errors).max()),
@@ -87,9 +95,10 @@ def main() -> int:
         for source in args.sources:
             found = []
             for truth in pool.map(replicate, [source] * len(seeds), seeds, [args.out] * len(seeds)):
-                found.append(truth)
-                print("\n".join(describe_truths([truth]).splitlines()[bool(found[1:]) :]), flush=True)
-            figures[source] = figures_of(found)
+                if truth is not None:
+                    found.append(truth)
+                    print("\n".join(describe_truths([truth]).splitlines()[bool(found[1:]) :]), flush=True)
+            figures[source] = figures_of(found, args.replications - len(found))
             print(json.dumps(figures[source], indent=2), flush=True)
     print(json.dumps({"benchmark": "truth", "figures": figures, "missed": list(missed(figures))}))
     return int(any(missed(figures)))
