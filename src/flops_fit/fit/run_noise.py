@@ -20,6 +20,9 @@ _LEAST = 1e-9
 _QUIETEST = 0.1
 """Share of what runs scatter by without doubt, misfit included, that is taken to be noise at least."""
 _HALVINGS = 40
+_PARTS = 11
+_TAILS = 4.0
+"""Degrees of freedom of a residual: bad runs must not decide where the others scatter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,8 @@ class RunNoise:
         """Return the noise around a form that is not exactly right.
 
         Of what residuals scatter by, the doubt explains a part and the noise the rest, so that residuals over
-        their standard deviations scatter by 1. Neither is ever larger than what the residuals show.
+        their standard deviations scatter by 1. How large a part, up to `doubt`, is what makes the residuals
+        likeliest, as of a Student t: runs that scatter alike at every compute leave none to the doubt.
 
         Args:
             flops: Compute of the runs, shape (n_runs,).
@@ -68,14 +72,24 @@ class RunNoise:
             doubt: Per e-fold of compute below the largest run.
         """
         top = float(np.log(flops.max()))
-        shown = robust_scale(residuals / np.maximum(top - np.log(flops), _LEAST))
-        doubted = replace(self, doubt=min(doubt, shown), top=top)
+        parts = [replace(self, doubt=doubt * part, top=top) for part in np.linspace(0.0, 1.0, _PARTS)]
+        explained = [part.explaining(flops, residuals) for part in parts]
+        return max(explained, key=lambda noise: noise.log_likelihood(flops, residuals)).normalised(flops)
+
+    def explaining(self, flops: Floats, residuals: Floats) -> Self:
+        """Return noise so loud that, with the doubt, residuals scatter by their standard deviations."""
         low, high = float(np.log(_QUIETEST)), 0.0
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            spread = robust_scale(residuals / np.sqrt(doubted.louder(middle).variance(flops)))
+            spread = robust_scale(residuals / np.sqrt(self.louder(middle).variance(flops)))
             low, high = (middle, high) if spread > 1 else (low, middle)
-        return doubted.louder(high).normalised(flops)
+        return self.louder(high)
+
+    def log_likelihood(self, flops: Floats, residuals: Floats) -> float:
+        """Return the likelihood of the residuals as of a Student t of this spread, up to a constant."""
+        variance = self.variance(flops)
+        tails = (_TAILS + 1) * np.log1p(residuals**2 / (_TAILS * variance))
+        return -0.5 * float(np.sum(np.log(variance) + tails))
 
     def louder(self, log_times: float) -> Self:
         """Return the same doubt with noise whose standard deviation is e^log_times as large."""
