@@ -50,8 +50,8 @@ class CrossEntropy(LossFunction):
 
     def metrics(self, outputs: object, batch: Batch) -> Mapping[str, torch.Tensor]:
         """Return `accuracy`, the share of labels that have the largest logit."""
-        labels = _labels(batch)
-        hits = (_logits(outputs).argmax(-1) == labels).sum()
+        logits, labels = _logits(outputs), _labels(batch).reshape(-1)
+        hits = (logits.reshape(-1, logits.shape[-1]).argmax(-1) == labels).sum()
         return {"accuracy": hits / (labels != -100).sum()}
 
     def uniform_loss(self, data: DataSpec) -> float | None:

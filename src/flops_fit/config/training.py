@@ -56,11 +56,9 @@ class TrainingSpec(BaseModel):
     eval_batch_size: int = Field(default=128, ge=1)
     """Rows of one evaluation batch; does not change the loss, only speed and memory."""
     workers: int | None = Field(default=None, ge=1)
-    """Processes that train runs side by side; by default one per core on a CPU, and on a GPU up to 4
-    if the largest model leaves room for them."""
+    """Processes that train runs side by side; by default one per core, and up to 4 on a GPU with room."""
     cuda_graph: bool = True
-    """Whether a GPU replays one recorded step, with the same losses up to rounding; set it to false for a
-    model whose steps differ by what Python decides, e.g. by a counter of its own."""
+    """Whether a GPU replays one recorded step; not for a model that counts its own steps in Python."""
     log_with: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
     """Experiment trackers that each run is sent to as it ends."""
 
