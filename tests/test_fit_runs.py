@@ -60,7 +60,7 @@ def test_a_table_that_is_renamed_filtered_and_declared_answers_the_same(frame, a
     )
     assert result.predict(1e19, accept_unreliable=True).n_params == pytest.approx(answer.n_params, rel=1e-9)
     text = result.describe()
-    assert "| L (bits per byte) |" in text
+    assert "\nL in bits per byte." in text
     assert "| D (bytes) |" in text
     assert "Counted as: N total, C 6ND, unit of L bits per byte." in text
     assert json.loads(result.law.to_json())["conventions"]["loss_unit"] == "bits per byte"

@@ -24,8 +24,16 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = {"python", "bash", "toml", "yaml", "json"}
 SHOWN = {"sh", "text", "math", "csv"}
-MINUTES = {"docs/tutorials/first-sweep.md", "docs/tutorials/own-model.md"}
-"""Pages that train for minutes."""
+LONG = {
+    "README.md",
+    "docs/how-to/choose-budgets.md",
+    "docs/how-to/fit-existing-runs.md",
+    "docs/how-to/resume.md",
+    "docs/how-to/several-gpus.md",
+    "docs/tutorials/first-sweep.md",
+    "docs/tutorials/own-model.md",
+}
+"""Pages that train or fit for half a minute or more."""
 TABLES = Path(os.environ.get("FLOPS_FIT_REAL_DATA", ROOT.parent / "shared" / "data"))
 NEEDS = re.compile(r"^<!-- needs: (\S+) as (\S+) -->$", re.MULTILINE)
 
@@ -54,7 +62,7 @@ def pages_that_run():
     for page in PAGES:
         name = str(page.relative_to(ROOT))
         if any(block.language in RUN for block in blocks_of(page)):
-            yield pytest.param(page, id=name, marks=[pytest.mark.nightly] if name in MINUTES else [])
+            yield pytest.param(page, id=name, marks=[pytest.mark.nightly] if name in LONG else [])
 
 
 @pytest.mark.parametrize("page", [*pages_that_run()])

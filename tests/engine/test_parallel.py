@@ -127,6 +127,7 @@ def test_the_command_writes_once_talks_once_and_ends_alike(job):
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "law.json",
         "plots",
+        "report.html",
         "runs.sqlite",
         "spec.json",
         "sweep.lock",

@@ -72,7 +72,7 @@ class RunNoise:
             doubt: Per e-fold of compute below the largest run.
         """
         top = float(np.log(flops.max()))
-        parts = [replace(self, doubt=doubt * part, top=top) for part in np.linspace(0.0, 1.0, _PARTS)]
+        parts = [replace(self, doubt=doubt * i / (_PARTS - 1), top=top) for i in range(_PARTS)]
         explained = [part.explaining(flops, residuals) for part in parts]
         return max(explained, key=lambda noise: noise.log_likelihood(flops, residuals)).normalised(flops)
 

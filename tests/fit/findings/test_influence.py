@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from flops_fit.fit.findings.influence import about_influence
-from flops_fit.fit.findings.refits import log_n_at, refitted, surface_of
-from flops_fit.fit.robust import refine, tukey
+from flops_fit.fit.findings.refits import log_n_at, loss_of, refitted, surface_of
+from flops_fit.fit.robust import refine
 
 
 def tilted(runs, budget, slope):
@@ -43,13 +43,14 @@ def test_what_a_surface_would_answer_without_some_runs_is_what_it_answers_withou
     points, law = clean_surface.points, clean_surface.law
     first = points.budget != points.budget.min()
     refit = refitted(points, law, first.astype(float)[None])
-    scale = law.residual_scale
+    alone_points = points.only(first)
+    alone_surface = surface_of(alone_points, law)
     alone = refine(
-        surface_of(points.only(first), law),
-        np.log(points.loss[first]),
-        surface_of(points.only(first), law).work(law.theta)[None],
-        counts=np.ones((1, int(first.sum()))),
-        loss=tukey(4.685 * scale),
+        alone_surface,
+        alone_surface.response(alone_points.loss),
+        alone_surface.work(law.theta)[None],
+        counts=np.ones((1, len(alone_points))),
+        loss=loss_of(points, law),
         steps=50,
     )
     top = law.flops_range[1]
