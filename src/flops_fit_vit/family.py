@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from flops_fit.components import DataSpec, ModelFamily, Size
 from flops_fit.errors import DataError
@@ -34,7 +34,7 @@ class ViT(ModelFamily):
     """Pixels on each side of a patch; it must divide both sides of the images."""
     depth: int | None = Field(default=None, ge=1)
     """Layers of every size; unset, depth grows slowly with width."""
-    widths: tuple[PositiveInt, ...] = ()
+    widths: tuple[Annotated[int, Field(ge=8)], ...] = ()
     """Widths to offer, e.g. [192, 384, 768]; unset, those that make steps of about 1.26 in parameters."""
     c_emb: float = Field(default=1.0, gt=0)
     """Patches and positions learn at c_emb·lr/√width, patches over the values in a patch."""
