@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flops_fit.engine import loop
@@ -27,6 +27,7 @@ def run(make_spec, plan_of):
 
 @settings(deadline=None)
 @given(n_steps=st.integers(1, 10**7), cooldown=st.floats(0, 1))
+@example(n_steps=1, cooldown=1.0)
 def test_a_curve_has_few_points_in_order_and_ends_with_the_run(run, n_steps, cooldown):
     run = replace(run, n_steps=n_steps, cooldown_steps=round(cooldown * n_steps))
     notes = [0.0] * N_SLOTS

@@ -28,9 +28,8 @@ N_SLOTS = len(GRID) + PARTS + len(HELD_OUT)
 
 def train_slots(run: PlannedRun) -> dict[int, int]:
     """Return the steps after which the sum of training losses is noted, in order, and in which slot each."""
-    parts = {
-        run.branch_step + round(run.cooldown_steps * (i + 1) / PARTS): len(GRID) + i for i in range(PARTS)
-    }
+    ends = (run.branch_step + round(run.cooldown_steps * (i + 1) / PARTS) for i in range(PARTS))
+    parts = {step: len(GRID) + i for i, step in enumerate(ends) if step > 0}
     # Beyond the first part of the cooldown, a step of the grid may follow too closely upon a part to average.
     last = max(run.branch_step, min(parts) / 2 ** (1 / 3))
     grid = {step: i for i, step in enumerate(GRID) if step <= last}
