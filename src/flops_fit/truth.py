@@ -18,6 +18,7 @@ from flops_fit.design import plan_sweep
 from flops_fit.errors import SpecError, TrainingError
 from flops_fit.fit import Estimate, irreducible_loss
 from flops_fit.runs import RUNS_FILE, RunRecord
+from flops_fit.text_columns import aligned
 
 if TYPE_CHECKING:
     from flops_fit.engine import Progress
@@ -184,10 +185,8 @@ def describe_truths(truths: Sequence[Truth]) -> str:
     """Return a table for people, and beneath it what is not as it should be."""
     header = ("data", "model", "seed", "floor", "least run", "irreducible loss", "loss ahead", "trained", "")
     rows = [header, *map(_row, truths)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     told = [f"{truth.data}, seed {truth.seed}: {missed}" for truth in truths for missed in truth.missed]
-    return "\n".join([*table, *told])
+    return "\n".join([*aligned(rows), *told])
 
 
 def _row(truth: Truth) -> tuple[str, ...]:

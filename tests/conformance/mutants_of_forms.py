@@ -196,7 +196,7 @@ MUTANTS = [
     (recovery.check_intervals_cover_the_truth, UpsideDown, "intervals of N* without the truth"),
     (recovery.check_law_can_be_asked, UpsideDown, "the least at N*"),
     (curve.check_known_curve_is_recovered, StuckCurve, "from which the runs were made"),
-    (curve.check_curve_intervals_cover_the_truth, RestlessCurve, "intervals without the truth"),
+    (curve.check_curve_intervals_cover_the_truth, RestlessCurve, "intervals of the loss without the truth"),
     (estimator.check_fit_returns_a_law, WithoutAName, "found name ''"),
     (estimator.check_isoflop_curve_is_least_at_the_optimum, OfAnotherCurve, "the least at N*"),
     (estimator.check_fit_is_repeatable, AtRandom, "as the first time"),

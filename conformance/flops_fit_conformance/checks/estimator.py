@@ -10,11 +10,8 @@ from flops_fit.components import Estimator
 from flops_fit.fit import Estimate, Law
 from flops_fit_conformance.breach import require
 from flops_fit_conformance.reference_runs import BUDGETS, SIZES, language_loss, runs_on
+from flops_fit_conformance.truth_covered import NOISE, SEEDS, require_covered
 
-NOISE = 3e-3
-SEEDS = range(5)
-LEAST = 4
-"""Of five 95% intervals, how many must hold the truth; five of five would fail one right method in four."""
 TOP = float(BUDGETS[-1])
 
 
@@ -81,18 +78,12 @@ def check_law_intervals_cover_the_truth(estimator: Estimator) -> None:
     losses = language_loss(SIZES, TOP / (6 * SIZES))
     best = int(np.argmin(losses))
     answers = [_law(estimator, seed).optimum(TOP) for seed in SEEDS]
+    call = f"{estimator!r}.fit(runs of a published surface with {NOISE:.1%} of noise)"
     for name, truth, estimates in (
         ("N*", float(SIZES[best]), [answer.n_params for answer in answers]),
         ("loss", float(losses[best]), [answer.loss for answer in answers]),
     ):
-        missed = [e for e in estimates if truth not in e.interval]
-        shown = ", ".join(f"{e.interval.low:.4g} to {e.interval.high:.4g}" for e in missed)
-        require(
-            len(SEEDS) - len(missed) >= LEAST,
-            found=f"{len(missed)} of {len(SEEDS)} intervals of {name} without the truth: {shown}",
-            should=f"{truth:.4g} inside, in {LEAST} of {len(SEEDS)} at least",
-            call=f"{estimator!r}.fit(runs of a published surface with {NOISE:.1%} of noise)",
-        )
+        require_covered(name, truth, estimates, call=call)
 
 
 def _law(estimator: Estimator, seed: int) -> Law:

@@ -8,14 +8,11 @@ from flops_fit.components import SurfaceForm
 from flops_fit.fit.surface import SurfaceLaw, fit_parameters, fit_surface
 from flops_fit_conformance.breach import require
 from flops_fit_conformance.reference_runs import BUDGETS, Floats, LossOf, runs_on, shifted
+from flops_fit_conformance.truth_covered import NOISE, SEEDS, require_covered
 
 EXACT = 1e-4
 """Relative distance of losses after a fit without noise."""
-NOISE = 3e-3
 DRAWS = 80
-SEEDS = range(5)
-LEAST = 4
-"""Of five 95% intervals, how many must hold the truth; five of five would fail one right form in four."""
 FURTHER = 3.0
 """Times the largest budget at which intervals are asked for."""
 
@@ -41,18 +38,12 @@ def check_intervals_cover_the_truth(form: SurfaceForm) -> None:
     best = form.optimum(theta, flops, lambda n: 6.0 * n)
     true_loss = float(form.predict(theta, np.array([best.n_params]), np.array([best.n_units]))[0])
     answers = [_law(form, theta, seed).optimum(flops) for seed in SEEDS]
+    call = f"fitting {form!r} to runs with {NOISE:.1%} of noise on its own surface"
     for name, truth, estimates in (
         ("N*", best.n_params, [answer.n_params for answer in answers]),
         ("loss", true_loss, [answer.loss for answer in answers]),
     ):
-        missed = [e for e in estimates if truth not in e.interval]
-        shown = ", ".join(f"{e.interval.low:.4g} to {e.interval.high:.4g}" for e in missed)
-        require(
-            len(SEEDS) - len(missed) >= LEAST,
-            found=f"{len(missed)} of {len(SEEDS)} intervals of {name} without the truth: {shown}",
-            should=f"{truth:.4g} inside, in {LEAST} of {len(SEEDS)} at least",
-            call=f"fitting {form!r} to runs with {NOISE:.1%} of noise on its own surface",
-        )
+        require_covered(name, truth, estimates, call=call)
 
 
 def check_law_can_be_asked(form: SurfaceForm) -> None:

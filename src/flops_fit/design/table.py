@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
+from flops_fit.text_columns import aligned
 
 _HEADER = ("budget", "runs", "sizes", "N", "D ({unit}s)", "steps", "epochs", "FLOPs")
 _MARK = {"info": "note", "warning": "WARNING", "error": "ERROR"}
@@ -14,7 +15,7 @@ def describe_plan(plan: SweepPlan) -> str:
     """Return one line per budget, the totals, and every finding with what to do about it."""
     rows = [_row(list(runs), plan.data.n_units) for _, runs in groupby(plan.runs, key=lambda run: run.budget)]
     header = tuple(name.format(unit=plan.data.unit) for name in _HEADER)
-    return "\n".join([*_aligned([header, *rows]), "", _total(plan), *map(_told, plan.findings)])
+    return "\n".join([*aligned([header, *rows], right=True), "", _total(plan), *map(_told, plan.findings)])
 
 
 def _row(runs: Sequence[PlannedRun], epoch: int | None) -> tuple[str, ...]:
@@ -33,11 +34,6 @@ def _row(runs: Sequence[PlannedRun], epoch: int | None) -> tuple[str, ...]:
 
 def _range(values: Sequence[float]) -> str:
     return f"{min(values):.3g} to {max(values):.3g}"
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def _total(plan: SweepPlan) -> str:

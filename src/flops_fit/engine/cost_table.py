@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flops_fit.engine.cost import Estimate, Expected
 from flops_fit.engine.memory import MemoryNeed, in_words
+from flops_fit.text_columns import aligned
 
 BUSY = 0.9
 """Share of a core below which an estimate says that something else had the rest."""
@@ -23,8 +24,7 @@ def _sizes(estimate: Estimate) -> list[str]:
         (cost.size, f"{cost.n_steps:,}", f"{1e3 * cost.step_s:.3g}", f"{cost.seconds / total:.0%}")
         for cost in estimate.sizes
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return aligned(rows, right=True)
 
 
 def _totals(estimate: Estimate) -> list[str]:

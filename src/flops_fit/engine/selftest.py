@@ -18,6 +18,7 @@ from flops_fit.design.grid import PlannedRun
 from flops_fit.engine.job import check_rows
 from flops_fit.engine.witness import Testimony, testify
 from flops_fit.errors import TrainingError
+from flops_fit.text_columns import aligned
 
 ALLOWED = 1e-5
 """Relative difference of losses in fp32: the sum over two halves of a batch is rounded in another order."""
@@ -75,10 +76,8 @@ def describe_comparisons(comparisons: Sequence[Comparison]) -> str:
     """Return a table for people, and beneath it what differs."""
     header = ("model", "size", "processes", "steps", "rows", "loss differs by", "held-out by", "")
     rows = [header, *map(_row, comparisons)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     told = [f"{c.name}: {difference}" for c in comparisons for difference in c.differences]
-    return "\n".join([*table, *told])
+    return "\n".join([*aligned(rows), *told])
 
 
 def _row(found: Comparison) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ import pluggy
 from flops_fit import hookspecs
 from flops_fit.errors import PluginError, PluginWarning
 from flops_fit.hookspecs import API_VERSION, HOOKS, PROJECT
-from flops_fit.plugins.registry import Failure, Offer, Origin, Registry, aligned, nearest
+from flops_fit.plugins.registry import Failure, Offer, Origin, Registry, nearest
+from flops_fit.text_columns import aligned
 
 if TYPE_CHECKING:
     from flops_fit.components import Component

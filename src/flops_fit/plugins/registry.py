@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flops_fit.errors import PluginError
 from flops_fit.hookspecs import HOOKS
+from flops_fit.text_columns import aligned
 
 if TYPE_CHECKING:
     from flops_fit.components import Component
@@ -171,9 +172,3 @@ _NOUNS = {
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close."""
     return "".join(f"use {near!r}" for near in difflib.get_close_matches(name, list(choices), n=1))
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Pad the columns of a table of text to equal width, one line per row."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

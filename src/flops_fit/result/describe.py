@@ -10,7 +10,7 @@ from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.result import numbers
 from flops_fit.result.curve import about_curve
-from flops_fit.result.tables import aligned
+from flops_fit.result.tables import markdown_rows
 
 _WIDTH = 110
 
@@ -105,7 +105,7 @@ def _about_rivals(law: ScalingLaw) -> str:
     if not rows:
         return ""
     head = "What each method makes of the same runs, and how far it missed upper runs when shown lower ones:"
-    return "\n".join([head, "", *aligned(rows)])
+    return "\n".join([head, "", *markdown_rows(rows)])
 
 
 def _row(rival: Rival) -> tuple[str, ...]:

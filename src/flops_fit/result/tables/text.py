@@ -3,26 +3,23 @@
 from collections.abc import Iterator, Sequence
 
 from flops_fit.result.tables.table import Table
+from flops_fit.text_columns import aligned
 
 
 def as_text(table: Table) -> str:
     """Lay a table out in columns."""
-    header, *rows = _cells(table)
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [
-        "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)
-    ]
-    ruled = [lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]]
+    header, *lines = aligned(_cells(table))
+    ruled = [header, "-" * max(map(len, (header, *lines))), *lines]
     return "\n".join([*_above(table), *ruled, *_below(table)])
 
 
 def as_markdown(table: Table) -> str:
     """Lay a table out as Markdown that also reads well in a terminal."""
     around = [[escaped(line) for line in lines] for lines in (_above(table), _below(table))]
-    return "\n".join([*around[0], *aligned(_cells(table)), *around[1]])
+    return "\n".join([*around[0], *markdown_rows(_cells(table)), *around[1]])
 
 
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def markdown_rows(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the lines of a Markdown table, its columns padded; the first row is the header."""
     cells = [[escaped(one_line(cell)).replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
