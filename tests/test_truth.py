@@ -119,7 +119,7 @@ def test_the_command_trains_a_sweep_and_a_model_ahead_and_compares(tmp_path, cap
 
 
 @pytest.mark.nightly
-def test_a_sweep_on_the_synthetic_language_finds_the_truth(tmp_path):
-    """Gratings are held to it by tests/benchmarks/truth.py alone: they miss it by 0.03 nats."""
-    found = check_truth(truth_spec("synthetic_language", tmp_path, seed=0))
+@pytest.mark.parametrize("source", TRUTHS)
+def test_a_sweep_on_data_of_known_floor_finds_the_truth(tmp_path, source):
+    found = check_truth(truth_spec(source, tmp_path, seed=0))
     assert found.missed == (), describe_truths([found])

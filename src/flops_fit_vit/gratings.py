@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Complexes = NDArray[np.complex128]
 
 WAVES, TRAIN, HELD_OUT = range(3)
 """What a random stream is for: streams of different purposes share no number."""
@@ -100,11 +101,10 @@ class Gratings(DataSource):
         """Return ln p(label | phases), shape (n, n_classes)."""
         import numpy as np
 
-        waves, weights = fourier_series(
+        weights = fourier_series(
             self.n_gratings, self.n_classes, self.max_frequency, self.smoothness, self.world
         )
-        angles = phases @ waves
-        logits = self.scale * np.concatenate([np.cos(angles), np.sin(angles)], 1) @ weights
+        logits = self.scale * (waves_at(phases, self.max_frequency) @ weights).real
         logits -= logits.max(1, keepdims=True)
         return logits - np.log(np.exp(logits).sum(1, keepdims=True))  # type: ignore[no-any-return]
 
@@ -121,22 +121,43 @@ class Gratings(DataSource):
 @lru_cache(maxsize=4)
 def fourier_series(
     n_phases: int, n_classes: int, max_frequency: int, smoothness: float, world: int
-) -> tuple[Floats, Floats]:
+) -> Complexes:
     """Draw a random function on the torus of phases for each class.
 
     Returns:
-        Frequencies, shape (n_phases, n_terms), one of each pair k and -k; and the weights of their cosines,
-        then of their sines, shape (2·n_terms, n_classes). Values have a standard deviation of about 1.
+        Weights of the waves of `waves_at`, shape (n_terms, n_classes): the function is the real part of their
+        sum. Values have a standard deviation of about 1.
     """
     import numpy as np
 
     span = range(-max_frequency, max_frequency + 1)
-    waves = np.array([k for k in product(span, repeat=n_phases) if k > (0,) * n_phases], dtype=float)
-    falloff = np.linalg.norm(waves, axis=1) ** -smoothness
+    frequencies = np.array([k for k in product(span, repeat=n_phases) if k > (0,) * n_phases], dtype=float)
+    falloff = np.linalg.norm(frequencies, axis=1) ** -smoothness
     falloff /= np.linalg.norm(falloff)
     random = np.random.default_rng((WAVES, world))
-    weights = np.tile(falloff, 2)[:, None] * random.standard_normal((2 * len(waves), n_classes))
-    return waves.T, weights
+    cosines, sines = random.standard_normal((2, len(falloff), n_classes))
+    weights: Complexes = falloff[:, None] * (cosines - 1j * sines)
+    return weights
+
+
+def waves_at(phases: Floats, max_frequency: int) -> Complexes:
+    """Return e^(i k·phases) for one k of each pair k and -k, up to `max_frequency` along each phase.
+
+    Args:
+        phases: Shape (n, n_phases).
+        max_frequency: Largest integer in k.
+
+    Returns:
+        Shape (n, n_terms); of two k the one that is larger as a tuple comes later.
+    """
+    import numpy as np
+
+    # Products of the waves along each phase: far fewer exponentials than there are terms.
+    along = np.exp(1j * phases[:, :, None] * np.arange(-max_frequency, max_frequency + 1))
+    waves: Complexes = along[:, 0]
+    for of_phase in along.swapaxes(0, 1)[1:]:
+        waves = (waves[:, :, None] * of_phase[:, None]).reshape(len(phases), -1)
+    return waves[:, waves.shape[1] // 2 + 1 :]
 
 
 @lru_cache(maxsize=4)

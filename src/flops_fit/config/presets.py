@@ -84,11 +84,11 @@ TRUTHS: dict[str, dict[str, Any]] = {
         "training": {"batch_size": 16, "lr": 0.5, "audit": 0},
     },
     "gratings": {
-        "model": {"kind": "vit", "patch_size": 16, "widths": [8, 12, 16, 20, 24, 32, 40, 48]},
-        # Frequencies beyond what these models resolve: where the last is learnt, the loss falls as no power.
-        "data": {"n_gratings": 2, "max_frequency": 8, "smoothness": 2.0, "scale": 2.0},
+        "model": {"kind": "vit", "patch_size": 8, "depth": 1, "widths": [8, 10, 12, 14, 16, 20, 24, 28, 32]},
+        # Smooth enough for the loss to fall by more than half over the sweep: else its noise hides the floor.
+        "data": {"side": 8, "max_frequency": 4, "smoothness": 3.5, "scale": 4.0},
         "budgets": {"start": 1e9, "stop": 1e10, "count": 7},
-        "design": {"sizes_per_budget": 5, "window": 3.5, "units_per_param": 8, "min_steps": 80},
+        "design": {"sizes_per_budget": 5, "window": 3.5, "units_per_param": 50, "min_steps": 80},
         "training": {"batch_size": 256, "lr": 0.38, "audit": 0},
     },
 }
