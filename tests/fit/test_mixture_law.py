@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,23 +21,34 @@ def average(members):
     return MixtureLaw(members=members, weights=np.array([0.5, 0.3, 0.2]))
 
 
-def test_all_weight_on_one_member_is_that_member(members):
+def test_all_weight_on_one_member_is_the_median_of_its_resampled_fits(members):
     only = MixtureLaw(members=members, weights=np.array([1.0, 0.0, 0.0]))
+    n_params, n_units = np.array([1e9]), np.array([1e11])
+    fits = [float(members[0].form.predict(theta, n_params, n_units)[0]) for theta in members[0].draws]
+    assert only.loss_at(1e9, 1e11).value == pytest.approx(np.median(fits))
     ours, theirs = only.optimum(1e22), members[0].optimum(1e22)
-    assert ours.n_params.value == pytest.approx(theirs.n_params.value, rel=1e-3)
+    assert ours.n_params.value == pytest.approx(theirs.n_params.value, rel=0.05)
     assert ours.n_params.interval.low == pytest.approx(theirs.n_params.interval.low, rel=0.01)
     assert ours.n_params.interval.high == pytest.approx(theirs.n_params.interval.high, rel=0.01)
-    assert only.loss_at(1e9, 1e11).value == pytest.approx(members[0].loss_at(1e9, 1e11).value)
     assert only.exponent_at_top.value == pytest.approx(members[0].exponent_at_top.value)
 
 
+def test_a_few_absurd_fits_to_resampled_runs_move_nothing(members, average):
+    """A fifth of the draws, half of them with an irreducible loss of a million: a mean would follow them."""
+    draws = members[0].draws.copy()
+    draws[:10, 0], draws[10:20, 0] = 1e6, 0.0
+    absurd = replace(members[0], draws=draws)
+    spoilt = MixtureLaw(members=(absurd, *members[1:]), weights=average.weights)
+    assert spoilt.loss_at(3e9, 3e11).value == pytest.approx(average.loss_at(3e9, 3e11).value, rel=0.02)
+
+
 @pytest.mark.parametrize("flops", [1e19, 1e22, 1e24])
-def test_the_optimum_is_the_minimum_of_the_mean_curve_and_lies_among_those_of_the_members(
+def test_the_optimum_is_the_minimum_of_the_mean_curve_and_lies_where_the_members_hold_possible(
     members, average, flops
 ):
     best = average.optimum(flops)
-    sizes = [m.optimum(flops).n_params.value for m in members]
-    assert min(sizes) <= best.n_params.value <= max(sizes)
+    held_possible = [m.optimum(flops).n_params.interval for m in members]
+    assert any(best.n_params.value in interval for interval in held_possible)
     here, smaller, larger = average.isoflop_curve(best.n_params.value * np.array([1, 0.98, 1.02]), flops)
     assert here <= min(smaller, larger)
     assert best.loss.value == pytest.approx(here)

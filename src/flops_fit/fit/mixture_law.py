@@ -19,7 +19,13 @@ _DEVIATES = ndtri((np.arange(2000) + 0.5) / 2000)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MixtureLaw:
-    """The weighted geometric mean of surfaces.
+    """The weighted geometric mean of surfaces, each the median of its fits to resampled runs.
+
+    Few runs leave a surface so free that the fit to all of them is one of many that are as good, and what it
+    says far above them is a matter of a few; the median of the resampled ones says it more steadily. A single
+    surface is not treated so: there the parameters that are printed must give the numbers that are printed.
+
+    Source: Breiman 1996, doi:10.1007/BF00058655 (bagging); the median as in Bühlmann 2003 (bragging).
 
     An interval holds the central part of what all members together hold possible, each by its weight, so it
     is wide where they disagree.
@@ -57,9 +63,9 @@ class MixtureLaw:
         return self._pooled_slope([member.exponent_whole_range for member in self.members])
 
     def optimum(self, flops: float) -> Optimum:
-        """Return the minimum of the mean surface at `flops`; it lies between those of the members."""
+        """Return the minimum of the mean surface at `flops`."""
         optima = [member.optimum(flops) for member in self.members]
-        n_params = self._minimum([o.n_params.value for o in optima], flops)
+        n_params = self._minimum([o.n_params.interval for o in optima], flops)
         loss = float(self.isoflop_curve(np.array([n_params]), flops)[0])
         return Optimum(
             n_params=self._pooled(n_params, [o.n_params for o in optima]),
@@ -69,20 +75,21 @@ class MixtureLaw:
     def loss_at(self, n_params: float, n_units: float) -> Estimate:
         """Return the mean surface at any N and D."""
         estimates = [member.loss_at(n_params, n_units) for member in self.members]
-        return self._pooled(float(np.exp(self.weights @ np.log([e.value for e in estimates]))), estimates)
+        return self._pooled(float(self._loss(np.array([n_params]), np.array([n_units]))[0]), estimates)
 
     def isoflop_curve(self, n_params: Floats, flops: float) -> Floats:
         """Return the loss of each size when `flops` are spent on it."""
-        curves = np.log([member.isoflop_curve(n_params, flops) for member in self.members])
-        losses: Floats = np.exp(self.weights @ curves)
+        return self._loss(n_params, flops / self.flops_per_unit.at(n_params))
+
+    def _loss(self, n_params: Floats, n_units: Floats) -> Floats:
+        losses: Floats = np.exp(self.weights @ [m.median_log_loss(n_params, n_units) for m in self.members])
         return losses
 
-    def _minimum(self, sizes: Sequence[float], flops: float) -> float:
+    def _minimum(self, held_possible: Sequence[Interval], flops: float) -> float:
         from scipy.optimize import minimize_scalar
 
-        low, high = float(np.log(min(sizes))), float(np.log(max(sizes)))
-        if high - low < 1e-9:
-            return sizes[0]
+        low = float(np.log(min(interval.low for interval in held_possible)))
+        high = float(np.log(max(interval.high for interval in held_possible)))
         best = minimize_scalar(
             lambda log_n: float(self.isoflop_curve(np.exp([log_n]), flops)[0]),
             bounds=(low, high),

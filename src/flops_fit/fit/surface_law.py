@@ -125,6 +125,13 @@ class SurfaceLaw:
         """Return the loss of each size when `flops` are spent on it."""
         return self.form.predict(self.theta, n_params, flops / self.flops_per_unit.at(n_params))
 
+    @np.errstate(all="ignore")
+    def median_log_loss(self, n_params: Floats, n_units: Floats) -> Floats:
+        """Return the median ln loss of the fits to resampled runs at each N and D, shape (n,)."""
+        losses = predict_each(self.form, self.draws, n_params, n_units)
+        median: Floats = np.median(np.log(np.maximum(losses, 1e-300)), axis=0)
+        return median
+
     def noise(self, loss: float, flops: float) -> float:
         """Return the standard deviation of the ln loss of a run around the surface."""
         weight = float(self.run_noise.weights(np.array([flops]))[0])
