@@ -51,3 +51,22 @@ def test_a_law_keeps_them_and_says_them_in_a_sentence(chinchilla_runs):
     assert law_from_json(law.to_json()).power_laws == law.power_laws
     assert law.power_laws.n_params.sentence.startswith("N*(C) = ")
     assert law.power_laws.loss.sentence.endswith(" over 7 budgets.")
+
+
+def test_budgets_without_a_minimum_take_no_part_and_it_is_said_why(chinchilla_runs):
+    runs = chinchilla_runs(budgets=np.geomspace(1e17, 1e20, 5))
+    budgets = sorted({run.budget for run in runs})
+    n_seen = dict.fromkeys(budgets, 0)
+    kept = []
+    for run in sorted(runs, key=lambda run: run.n_params):
+        n_seen[run.budget] += 1
+        few, edge = run.budget == budgets[0], run.budget == budgets[1]
+        if not (few and n_seen[run.budget] > 3) and not (edge and n_seen[run.budget] > 4):
+            kept.append(run)
+    laws = fit_power_laws(points_of(kept))
+    assert [(b.flops, b.reason) for b in laws.left_out] == [
+        (pytest.approx(budgets[0]), "fewer than 4 sizes"),
+        (pytest.approx(budgets[1]), "least loss at the first or last size"),
+    ]
+    assert laws.about_budgets.startswith("3 of 5 budgets take part; not 1e+17 (fewer than 4 sizes); ")
+    assert fit_power_laws(points_of(runs)).about_budgets == "All 5 budgets take part."

@@ -7,6 +7,7 @@ import pytest
 
 from flops_fit.design import Finding
 from flops_fit.fit.competition import Rival
+from flops_fit.fit.interpolated import NoMinimum
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
 from flops_fit.result import ScalingResult
 
@@ -31,7 +32,9 @@ Fit: 'known', 63 runs, 1.00e+15 to 1.00e+17 FLOPs.
 Intervals: 95%, as far as the form is right or the table's own upper runs show how wrong it is.
 N* grows as C^a with a = 0.500 (0.455 to 0.550) at the largest budget, by which forecasts go;
   over the whole range a = 0.480 (0.457 to 0.504), the one to compare with published exponents.
-Power laws through the minima, for comparison only:
+Power laws through the interpolated minima alone, each by least squares in linear space, where the
+  largest budgets decide and exponents need not add up to 1; quote the whole-range exponent above.
+  All 7 budgets take part.
   N*(C) = 0.03162 · C^0.5000, R² = 0.9990 over 7 budgets.
   D*(C) = 5.27 · C^0.5000, R² = 0.9980 over 7 budgets.
   L*(C) = 2 + 47.43 · C^-0.1000, over 7 budgets.
@@ -110,6 +113,23 @@ def told(known_law):
 
 def test_a_fit_reads_like_this(told):
     assert ScalingResult(told).describe() == GOLDEN
+
+
+def test_a_power_law_beside_another_exponent_says_so_and_which_budgets_it_rests_on(told):
+    left_out = (
+        NoMinimum(flops=1e14, reason="fewer than 4 sizes"),
+        NoMinimum(flops=2e14, reason="fewer than 4 sizes"),
+    )
+    steep = replace(
+        told.power_laws,
+        n_params=power_law("N*", 0.0, 1e-6, 0.7, 0.05),
+        n_units=power_law("D*", 0.0, 1e5, 0.3, 0.1),
+        left_out=left_out,
+    )
+    text = ScalingResult(replace(told, power_laws=steep)).describe()
+    assert "C^0.7000, R² = 0.0500 over 7 budgets. C^0.700 lies outside a above (0.457 to 0.504)." in text
+    assert ("outside 1 - a above (0.496 to 0.543)" in text) == told.points.counted_6nd
+    assert "7 of 9 budgets take part; not 1e+14, 2e+14 (fewer than 4 sizes)." in text
 
 
 def test_a_fit_without_rivals_or_findings_is_short(known_law):

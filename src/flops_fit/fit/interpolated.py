@@ -36,10 +36,26 @@ class InterpolatedMinimum:
     log_loss: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMinimum:
+    """A budget whose interpolated curve shows no minimum."""
+
+    flops: float
+    reason: str
+
+
 def interpolated_minima(budgets: Sequence[Budget]) -> tuple[InterpolatedMinimum, ...]:
     """Return the minimum of every budget that has one inside its sizes, in the order of the budgets."""
     noise = _noise(budgets)
     return tuple(m for budget in budgets if (m := _minimum(budget, noise)) is not None)
+
+
+def without_minimum(
+    budgets: Sequence[Budget], minima: Sequence[InterpolatedMinimum]
+) -> tuple[NoMinimum, ...]:
+    """Say of every budget that has none of `minima` why it has none."""
+    shown = {minimum.flops for minimum in minima}
+    return tuple(NoMinimum(flops=b.flops, reason=_why_none(b)) for b in budgets if b.flops not in shown)
 
 
 def weighted_line(minima: Sequence[InterpolatedMinimum]) -> np.polynomial.Polynomial:
@@ -52,9 +68,7 @@ def _minimum(budget: Budget, noise: float) -> InterpolatedMinimum | None:
     log_n, log_loss = _one_run_per_size(budget)
     if len(log_n) < _FEWEST_SIZES:
         return None
-    grid = np.interp(
-        np.arange(_PER_INTERVAL * (len(log_n) - 1) + 1) / _PER_INTERVAL, np.arange(len(log_n)), log_n
-    )
+    grid = _grid(log_n)
     curve = Akima1DInterpolator(log_n, log_loss)(grid)
     i = int(curve.argmin())
     noisy = log_loss[:, None] + noise * _normal(len(log_n))
@@ -70,6 +84,22 @@ def _minimum(budget: Budget, noise: float) -> InterpolatedMinimum | None:
         log_n_sd=max(sd, _LEAST_SD * float(log_n[at] - log_n[at - 1])),
         log_loss=float(curve[i]),
     )
+
+
+def _grid(log_n: Floats) -> Floats:
+    n_steps = _PER_INTERVAL * (len(log_n) - 1)
+    grid: Floats = np.interp(np.arange(n_steps + 1) / _PER_INTERVAL, np.arange(len(log_n)), log_n)
+    return grid
+
+
+def _why_none(budget: Budget) -> str:
+    log_n, log_loss = _one_run_per_size(budget)
+    if len(log_n) < _FEWEST_SIZES:
+        return f"fewer than {_FEWEST_SIZES} sizes"
+    grid = _grid(log_n)
+    if Akima1DInterpolator(log_n, log_loss)(grid).argmin() in {0, len(grid) - 1}:
+        return "least loss at the first or last size"
+    return "noise may put the least loss at the first or last size"
 
 
 def _one_run_per_size(budget: Budget) -> tuple[Floats, Floats]:

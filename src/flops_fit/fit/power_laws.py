@@ -1,7 +1,8 @@
 """The power laws that papers print: N*(C) = G·C^a, D*(C) = G·C^a and L*(C) = E + K/C^g, in linear space.
 
-They describe the budgets trained. The answers of a law rest on its own trends, which may bend and which carry
-intervals.
+They describe the budgets trained. In linear space the largest budgets decide about N* and D*, and each of the
+three is fitted for itself, so that exponents need not add up to 1 where C = 6·N·D. The answers of a law rest on
+its own trends, which may bend and which carry intervals.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,12 @@ from scipy.optimize import least_squares
 
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import budgets_of
-from flops_fit.fit.interpolated import InterpolatedMinimum, interpolated_minima
+from flops_fit.fit.interpolated import (
+    InterpolatedMinimum,
+    NoMinimum,
+    interpolated_minima,
+    without_minimum,
+)
 from flops_fit.fit.points import Points
 
 _FEWEST_BUDGETS = 3
@@ -59,11 +65,28 @@ class PowerLaws:
     n_params: PowerLaw
     n_units: PowerLaw
     loss: PowerLaw
+    left_out: tuple[NoMinimum, ...] = ()
+    """Budgets that take no part."""
+
+    @property
+    def about_budgets(self) -> str:
+        """Which budgets take part, and why the others do not."""
+        taking_part = self.n_params.n_budgets
+        if not self.left_out:
+            return f"All {taking_part} budgets take part."
+        return f"{taking_part} of {taking_part + len(self.left_out)} budgets take part; not {self._named()}."
+
+    def _named(self) -> str:
+        by_reason: dict[str, list[str]] = {}
+        for budget in self.left_out:
+            by_reason.setdefault(budget.reason, []).append(f"{budget.flops:.3g}")
+        return "; ".join(f"{', '.join(flops)} ({reason})" for reason, flops in by_reason.items())
 
 
 def fit_power_laws(points: Points) -> PowerLaws | None:
     """Fit the laws by nonlinear least squares; None where fewer than three budgets show a minimum."""
-    minima = interpolated_minima(budgets_of(points))
+    budgets = budgets_of(points)
+    minima = interpolated_minima(budgets)
     if len(minima) < _FEWEST_BUDGETS or np.ptp([m.flops for m in minima]) == 0:
         return None
     flops, sizes = np.array([m.flops for m in minima]), np.exp([m.log_n for m in minima])
@@ -71,6 +94,7 @@ def fit_power_laws(points: Points) -> PowerLaws | None:
         n_params=_proportional("N*", flops, sizes),
         n_units=_proportional("D*", flops, flops / points.flops_per_unit.at(sizes)),
         loss=loss_power_law(minima),
+        left_out=without_minimum(budgets, minima),
     )
 
 

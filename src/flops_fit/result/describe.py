@@ -8,6 +8,8 @@ import numpy as np
 from flops_fit.fit import Conventions, CurveLaw, Estimate, Law, ScalingLaw, ValleyLaw
 from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.mixture_law import MixtureLaw
+from flops_fit.fit.power_laws import PowerLaw, PowerLaws
+from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.curve import about_curve
 from flops_fit.result.tables import markdown_rows
@@ -74,9 +76,26 @@ def _about_exponents(law: ScalingLaw) -> Iterator[str]:
     yield f"N* grows as C^a with a = {_exponent(local)} at the largest budget, by which forecasts go;"
     yield f"  over the whole range a = {_exponent(whole)}, the one to compare with published exponents."
     if law.power_laws is not None:
-        yield "Power laws through the minima, for comparison only:"
-        for power_law in (law.power_laws.n_params, law.power_laws.n_units, law.power_laws.loss):
-            yield f"  {power_law.sentence}"
+        yield from _about_power_laws(law, law.power_laws)
+
+
+def _about_power_laws(law: ScalingLaw, power_laws: PowerLaws) -> Iterator[str]:
+    """Say what the power laws are, so that nobody quotes them for the exponent above."""
+    yield "Power laws through the interpolated minima alone, each by least squares in linear space, where the"
+    yield "  largest budgets decide and exponents need not add up to 1; quote the whole-range exponent above."
+    yield f"  {power_laws.about_budgets}"
+    whole = law.headline.exponent_whole_range.interval
+    yield f"  {power_laws.n_params.sentence}{_outside(power_laws.n_params, whole, 'a')}"
+    of_data = Interval(1 - whole.high, 1 - whole.low)
+    aside = _outside(power_laws.n_units, of_data, "1 - a") if law.points.counted_6nd else ""
+    yield f"  {power_laws.n_units.sentence}{aside}"
+    yield f"  {power_laws.loss.sentence}"
+
+
+def _outside(power_law: PowerLaw, interval: Interval, name: str) -> str:
+    if power_law.exponent in interval:
+        return ""
+    return f" C^{power_law.exponent:.3f} lies outside {name} above ({_range(interval)})."
 
 
 def _about_second(law: ScalingLaw) -> Iterator[str]:
@@ -116,4 +135,8 @@ def _row(rival: Rival) -> tuple[str, ...]:
 
 
 def _exponent(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.interval.low:.3f} to {estimate.interval.high:.3f})"
+    return f"{estimate.value:.3f} ({_range(estimate.interval)})"
+
+
+def _range(interval: Interval) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}"
