@@ -174,7 +174,7 @@ def train_ahead(
     plan = plan_sweep(ahead, probe(ahead))
     nearest = min(plan.runs, key=lambda run: abs(math.log(run.size.n_params / n_params)))
     with sole_owner(ahead.output_dir), SharedStore(ahead.output_dir / RUNS_FILE) as store:
-        summary = run_sweep(replace(plan, runs=(nearest,)), ahead, store, report=report)
+        summary = run_sweep(replace(plan, runs=(nearest,), findings=()), ahead, store, report=report)
         (record,) = store.read(summary.run_ids)
     if record.loss is None:
         raise _failed(record)

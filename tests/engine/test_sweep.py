@@ -36,6 +36,21 @@ def test_a_second_start_trains_nothing_and_changes_nothing(make_spec, plan_of, s
     assert store.read() == before
 
 
+def test_what_weakens_the_answer_is_told_before_anything_is_trained_and_not_again(
+    make_spec, plan_of, store, caplog
+):
+    plan = plan_of(make_spec())
+    grave = [finding.code for finding in plan.findings if finding.severity != "info"]
+    at_start = []
+    run_sweep(plan, make_spec(), store, report=lambda _: at_start.append(len(caplog.records)))
+    assert grave
+    assert [message.split("]")[0] for message in caplog.messages] == [f"WARNING [{code}" for code in grave]
+    assert at_start[0] == len(grave)
+    caplog.clear()
+    run_sweep(plan, make_spec(), store)
+    assert caplog.messages == []
+
+
 def test_shared_steps_are_executed_once_and_rows_know_their_trunk(make_spec, plan_of, store):
     spec = make_spec()
     plan = plan_of(spec)

@@ -1,7 +1,7 @@
 """The plan as a table that a person reads before paying for it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
@@ -15,7 +15,14 @@ def describe_plan(plan: SweepPlan) -> str:
     """Return one line per budget, the totals, and every finding with what to do about it."""
     rows = [_row(list(runs), plan.data.n_units) for _, runs in groupby(plan.runs, key=lambda run: run.budget)]
     header = tuple(name.format(unit=plan.data.unit) for name in _HEADER)
-    return "\n".join([*aligned([header, *rows], right=True), "", _total(plan), *map(_told, plan.findings)])
+    return "\n".join(
+        [*aligned([header, *rows], right=True), "", _total(plan), *described_findings(plan.findings)]
+    )
+
+
+def described_findings(findings: Iterable[Finding]) -> list[str]:
+    """Return what each finding says and what to do about it, two lines each."""
+    return [f"{_MARK[f.severity]} [{f.code}] {f.message}\n  do: {f.action}" for f in findings]
 
 
 def _row(runs: Sequence[PlannedRun], epoch: int | None) -> tuple[str, ...]:
@@ -50,7 +57,3 @@ def _audit(plan: SweepPlan) -> str:
         return ""
     cost = math.fsum(run.flops for run in plan.audited) / plan.flops_executed
     return f"; auditing {len(plan.audited)} of them alone costs {cost:.1%} more"
-
-
-def _told(finding: Finding) -> str:
-    return f"{_MARK[finding.severity]} [{finding.code}] {finding.message}\n  do: {finding.action}"

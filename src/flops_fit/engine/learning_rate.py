@@ -148,6 +148,7 @@ class _Trials:
             runs=tuple(self._runs.values()),
             share_steps=False,
             audited=(),
+            findings=(),  # they are about the sweep, which is yet to come
         )
         try:
             run_sweep(plan, self.spec, self._store, report=self._report)

@@ -1,5 +1,6 @@
 """Which trunk comes next: skip what is finished, survive what fails, commit what is done."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
+from flops_fit.design.table import described_findings
 from flops_fit.engine import interrupt
 from flops_fit.engine.audit import audits_of, keep_audit
 from flops_fit.engine.executors import count_workers, execute
@@ -88,6 +90,8 @@ def _train_missing(
 ) -> list[RunRecord]:
     """Train what `kept` lacks and commit it; return the new rows."""
     missing, trunks = _missing(plan, kept), trunks_left(plan, kept, store.audits())
+    if missing and this_job().is_main:
+        _warn(plan)
     workers = workers_for(trunks, spec)
     checkpoints = store.path.parent / CHECKPOINTS
     ended_by = {trunk[-1].run_id: folder_of(trunk, spec, checkpoints) for trunk in trunks}
@@ -105,6 +109,13 @@ def _train_missing(
     with suppress(OSError):  # another plan has trunks in flight there
         checkpoints.rmdir()
     return records
+
+
+def _warn(plan: SweepPlan) -> None:
+    """Say what weakens the answer while nothing is spent yet, to whoever did not ask for the plan."""
+    grave = [finding for finding in plan.findings if finding.severity != "info"]
+    for told in described_findings(grave):
+        logging.getLogger(__name__).warning(told)
 
 
 def summarise(plan: SweepPlan, records: Iterable[RunRecord], *, wall_s: float) -> SweepSummary:
