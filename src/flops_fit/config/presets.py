@@ -40,7 +40,7 @@ PRESETS = {
         purpose="small enough for a CPU: a first look, with wide intervals",
         budgets=BudgetRange(start=5e10, stop=5e11, count=7),
         seeds=(0,),
-        design=DesignSpec(sizes_per_budget=8, units_per_param=25, window=4, min_steps=100),
+        design=DesignSpec(sizes_per_budget=8, units_per_param=25, window=4),
         training=TrainingSpec(batch_size=8),
     ),
     "thorough": Preset(
