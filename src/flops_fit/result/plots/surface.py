@@ -1,10 +1,10 @@
 """The loss surface over C and N, with the runs and the efficient frontier: the best size at each compute."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.patheffects import withStroke
 
 from flops_fit.fit import ScalingLaw
 from flops_fit.fit.arrays import Floats
@@ -14,6 +14,10 @@ from flops_fit.result.plots.style import GUIDE, MINIMUM, shades_of
 
 _COLUMNS, _ROWS, _LEVELS = 32, 60, 12
 _AHEAD = 10.0
+_MARGIN = 0.07
+"""Share of the picture by which labels keep from its edges."""
+_LABEL_SHAPE = (2.0, 1.0)
+"""Labels are wider than high, so that they need more room to their sides."""
 
 
 def draw_surface(ax: Axes, law: ScalingLaw, *, legend: bool = True) -> Axes:
@@ -25,17 +29,16 @@ def draw_surface(ax: Axes, law: ScalingLaw, *, legend: bool = True) -> Axes:
         flops, sizes, losses.T, levels=levels, cmap=shades.cmap, norm=shades.norm, extend="both", alpha=0.55
     )
     lines = ax.contour(flops, sizes, losses.T, levels=levels, colors=GUIDE, linewidths=0.5)
-    ax.clabel(
-        lines, levels[::2], fontsize=6, fmt=FuncFormatter(lambda value, _: f"{value:.3g}"), colors="black"
-    )
     _draw_runs(ax, law)
-    _draw_frontier(ax, law, flops)
+    frontier = _draw_frontier(ax, law, float(flops[-1]))
     ax.set_xlim(flops[0], flops[-1])
     ax.set_ylim(sizes[0], sizes[-1])
     flops_axis(ax.xaxis)
     count_axis(ax.yaxis, "N, parameters")
-    if legend:
-        ax.legend(loc="upper left")
+    taken = np.vstack([np.column_stack([law.points.flops, law.points.n_params]), frontier])
+    _label(ax, dict(zip(levels[::2], lines.allsegs[::2], strict=True)), taken)
+    if legend:  # above the axes: there is no corner in which it would hide no line
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 
@@ -79,20 +82,46 @@ def _draw_runs(ax: Axes, law: ScalingLaw) -> None:
     )
 
 
-def _draw_frontier(ax: Axes, law: ScalingLaw, flops: Floats) -> None:
+def _draw_frontier(ax: Axes, law: ScalingLaw, end: float) -> Floats:
+    """Draw N* from the least budget on: below it the law is asked for nothing. Return what was drawn."""
+    low, high = law.flops_range
+    trained = np.geomspace(low, high, _COLUMNS)
+    flops = np.concatenate([trained, np.geomspace(high, end, _COLUMNS)[1:]])
     best = [optimum_at(law, float(c)).n_params for c in flops]
-    values = np.array([b.value for b in best])
-    low, high = (np.array([getattr(b.interval, end) for b in best]) for end in ("low", "high"))
-    ax.fill_between(flops, low, high, color=MINIMUM, alpha=0.25, linewidth=0, zorder=2)
-    trained = flops <= law.flops_range[1]
-    ax.plot(
-        flops[trained],
-        values[trained],
-        color=MINIMUM,
-        linewidth=1.6,
-        zorder=4,
-        label="N*(C), efficient frontier",
-    )
-    ax.plot(
-        flops[~trained], values[~trained], color=MINIMUM, linewidth=1.6, linestyle=(0, (4, 1.5)), zorder=4
-    )
+    below, above = (np.array([getattr(b.interval, end) for b in best]) for end in ("low", "high"))
+    ax.fill_between(flops, below, above, color=MINIMUM, alpha=0.25, linewidth=0, zorder=2)
+    drawn = np.column_stack([flops, [b.value for b in best]])
+    for part, style, label in (
+        (drawn[: len(trained)], "-", "N*(C), efficient frontier"),
+        (drawn[len(trained) - 1 :], (0, (4, 1.5)), None),
+    ):
+        ax.plot(*part.T, color=MINIMUM, linewidth=1.6, linestyle=style, zorder=4, label=label)
+    return drawn
+
+
+def _label(ax: Axes, lines: Mapping[float, Sequence[Floats]], taken: Floats) -> None:
+    """Write its loss on each line, where it lies furthest from runs, frontier, edges and other labels.
+
+    The text stands over the line, not in a gap of it: gaps grow long where a line bends.
+    """
+    to_picture = ax.transScale + ax.transLimits
+    crowd = to_picture.transform(taken)
+    for loss, pieces in lines.items():
+        places = to_picture.transform(np.vstack(pieces)) if pieces else np.empty((0, 2))
+        places = places[np.all((places > _MARGIN) & (places < 1 - _MARGIN), axis=1)]
+        if not len(places):
+            continue
+        apart = np.linalg.norm((places[:, None] - crowd) / _LABEL_SHAPE, axis=2).min(axis=1)
+        place = places[apart.argmax()]
+        crowd = np.vstack([crowd, place])
+        ax.text(
+            place[0],
+            place[1],
+            f"{loss:#.3g}",
+            transform=ax.transAxes,
+            fontsize=6,
+            ha="center",
+            va="center",
+            zorder=5,
+            path_effects=[withStroke(linewidth=1.8, foreground="white", alpha=0.75)],
+        )
