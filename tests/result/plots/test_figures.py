@@ -110,6 +110,54 @@ def test_curves_are_heavy_within_the_window_that_places_the_minimum(fitted):
     assert np.abs(np.log(lines[1].get_xdata() / best)).max() <= 1.3
 
 
+def ticks_of_the_bar(law):
+    bar = figure_of(law, "isoflop").axes[1].yaxis
+    low, high = bar.get_view_interval()
+    return [float(tick) for tick in bar.get_majorticklocs() if low <= tick <= high]
+
+
+def test_the_colour_bar_names_every_budget_or_round_computes_in_even_steps(fitted, monkeypatch):
+    assert ticks_of_the_bar(fitted) == pytest.approx([m.flops for m in fitted.minima])
+    crowded = (1e15, 1.01e15, *(minimum.flops for minimum in fitted.minima[1:]))
+    monkeypatch.setattr("flops_fit.result.plots.isoflop.budgets_shown", lambda _: crowded)
+    steps = np.diff(np.log(ticks_of_the_bar(fitted)))
+    assert len(steps) >= 1
+    assert steps == pytest.approx(steps[0])
+
+
+def labels_of_the_surface(law):
+    panel = figure_of(law, "surface").axes[0]
+    return panel, np.array([text.get_position() for text in panel.texts])
+
+
+def test_labels_of_a_surface_keep_from_its_edges_its_runs_and_each_other(fitted):
+    panel, places = labels_of_the_surface(fitted)
+    assert len(places) >= 4
+    assert np.all((places > 0.05) & (places < 0.95))
+    runs = (panel.transScale + panel.transLimits).transform(panel.collections[-2].get_offsets())
+    others = [np.vstack([runs, np.delete(places, i, axis=0)]) for i in range(len(places))]
+    apart = [
+        np.linalg.norm((place - other) / (2, 1), axis=1).min()
+        for place, other in zip(places, others, strict=True)
+    ]
+    assert min(apart) > 0.03
+
+
+def test_the_legend_of_a_surface_hides_nothing_of_it(fitted):
+    figure = figure_of(fitted, "surface")
+    figure.draw_without_rendering()
+    panel = figure.axes[0]
+    assert panel.get_legend().get_window_extent().y0 >= panel.get_window_extent().y1
+
+
+def test_the_frontier_begins_where_the_law_does(fitted):
+    """Below its least budget a valley knows next to nothing: its interval would fill the corner."""
+    low = replace(fitted.points, flops=np.where(np.arange(63) < 1, 1e13, fitted.points.flops))
+    panel = figure_of(replace(fitted, points=low), "surface").axes[0]
+    assert min(line.get_xdata().min() for line in panel.lines) == pytest.approx(fitted.flops_range[0])
+    assert panel.get_xlim()[0] < 1e13
+
+
 def test_data_per_parameter_is_that_of_the_table(fitted):
     line = figure_of(fitted, "ratio").axes[0].lines[0]
     p = ScalingResult(fitted).predict(fitted.flops_range[1])

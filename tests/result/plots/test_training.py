@@ -1,5 +1,6 @@
 """The picture of the losses on the way."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,20 @@ def test_the_command_draws_the_curves_of_a_directory(tmp_path, capsys):
     assert main(["plot", str(tmp_path), "--curves", "--out", str(target)]) == 0
     assert capsys.readouterr().out.strip() == str(target)
     assert target.stat().st_size > 10_000
+
+
+def test_losses_are_in_the_unit_of_the_data(tmp_path, monkeypatch):
+    with RunStore(tmp_path / "runs.sqlite") as store:
+        store.add(SHORT)
+    figures = []
+    monkeypatch.setattr(
+        "flops_fit.result.plots.training.save_figure", lambda figure, _: figures.append(figure)
+    )
+    save_curves_plot(tmp_path, tmp_path / "unknown.png")
+    (tmp_path / "spec.json").write_text(json.dumps({"plan": {"unit": "image"}}))
+    save_curves_plot(tmp_path, tmp_path / "known.png")
+    units = [[ax.get_ylabel() for ax in figure.axes[:2]] for figure in figures]
+    assert units == [["L, unit unknown"] * 2, ["L, nats per image"] * 2]
 
 
 def test_a_directory_without_curves_is_told_from_one_without_runs(tmp_path):

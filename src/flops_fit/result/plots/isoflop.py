@@ -8,13 +8,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from flops_fit.fit import ScalingLaw, ValleyLaw
+from flops_fit.fit.arrays import Floats
 from flops_fit.fit.valley import WINDOWS
-from flops_fit.result.plots.axes import count_axis, loss_axis, short_flops
+from flops_fit.result.plots.axes import count_axis, flops_axis, loss_axis, short_flops
 from flops_fit.result.plots.runs import optimum_at, without_say
 from flops_fit.result.plots.style import MARKERS, MINIMUM, shades_of
 
 _LADDER = 5
 """Curves that stand for a law without budgets."""
+_TICK = 0.05
+"""Share of the colour bar that the label of a tick takes."""
 _REACH = 6.0
 """Times the best size, either way, over which such a curve is drawn."""
 
@@ -36,9 +39,12 @@ def draw_isoflop(ax: Axes, law: ScalingLaw, *, colorbar: bool = True) -> Axes:
     loss_axis(ax.yaxis, law)
     if colorbar:
         bar = ax.figure.colorbar(shades, ax=ax, label="C, FLOPs", pad=0.02, aspect=30)
+        if _room_for_all(budgets, law.points.flops):
+            bar.set_ticks(budgets)
+        else:
+            flops_axis(bar.ax.yaxis)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_flops(value)))
         bar.ax.yaxis.set_minor_locator(NullLocator())
-        bar.set_ticks(_few(budgets))
         bar.outline.set_linewidth(0.5)
     return ax
 
@@ -126,7 +132,6 @@ def _draw_runs(ax: Axes, law: ScalingLaw, budgets: tuple[float, ...], shades: Sc
     )
 
 
-def _few(budgets: tuple[float, ...]) -> list[float]:
-    """Return at most six of the budgets, the ends among them."""
-    chosen = np.unique(np.linspace(0, len(budgets) - 1, min(len(budgets), 6)).round().astype(int))
-    return [budgets[i] for i in chosen]
+def _room_for_all(budgets: tuple[float, ...], flops: Floats) -> bool:
+    """Whether each budget can be named on the bar; were some dropped, their neighbours would mislead."""
+    return bool(np.all(np.diff(np.log(budgets)) > _TICK * np.log(flops.max() / flops.min())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -13,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from flops_fit.errors import StoreError
+from flops_fit.result import numbers
 from flops_fit.result.plots.axes import flops_axis, round_losses, short_count
 from flops_fit.result.plots.saving import save_figure
-from flops_fit.result.plots.style import DOUBLE_COLUMN, shades_of, styled
+from flops_fit.result.plots.style import DOUBLE_COLUMN, literal, shades_of, styled
 from flops_fit.runs import RUNS_FILE, RunRecord, RunStore
 from flops_fit.runs.curves import Curve, CurvePoint, Kind
 
@@ -35,19 +37,24 @@ def save_curves_plot(directory: str | Path, to: str | Path, *, width: float = DO
             fix="draw the law instead: leave out --curves",
             code="no-curves",
         )
-    return save_figure(draw_curves(drawn, curves, width=width), to)
+    figure = draw_curves(drawn, curves, loss_unit=_loss_unit(Path(directory)), width=width)
+    return save_figure(figure, to)
 
 
 def draw_curves(
-    records: Sequence[RunRecord], curves: Mapping[str, Curve], *, width: float = DOUBLE_COLUMN
+    records: Sequence[RunRecord],
+    curves: Mapping[str, Curve],
+    *,
+    loss_unit: str = "unknown",
+    width: float = DOUBLE_COLUMN,
 ) -> Figure:
     """Draw training and held-out losses, side by side where there is room."""
     beside = width > DOUBLE_COLUMN / 2
     with styled():
         figure = Figure(figsize=(width, width * (0.45 if beside else 1.5)), layout="constrained")
         panels = figure.subplots(*((1, 2) if beside else (2, 1)))
-        draw_training(panels[0], records, curves, kind="train")
-        draw_training(panels[1], records, curves, kind="held_out")
+        draw_training(panels[0], records, curves, kind="train", loss_unit=loss_unit)
+        draw_training(panels[1], records, curves, kind="held_out", loss_unit=loss_unit)
         bar = figure.colorbar(_shades(records), ax=panels, label="N, parameters", pad=0.02, aspect=30)
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
         bar.ax.yaxis.set_minor_locator(NullLocator())
@@ -55,7 +62,14 @@ def draw_curves(
     return figure
 
 
-def draw_training(ax: Axes, records: Sequence[RunRecord], curves: Mapping[str, Curve], *, kind: Kind) -> Axes:
+def draw_training(
+    ax: Axes,
+    records: Sequence[RunRecord],
+    curves: Mapping[str, Curve],
+    *,
+    kind: Kind,
+    loss_unit: str = "unknown",
+) -> Axes:
     """Draw losses over the FLOPs spent, shaded by size; runs of one trunk fork from one line."""
     shades = _shades(records)
     for record, curve in _forked(records, curves):
@@ -63,12 +77,21 @@ def draw_training(ax: Axes, records: Sequence[RunRecord], curves: Mapping[str, C
     if kind == "held_out":
         _mark_ends(ax, [record for record in records if record.loss is not None], shades)
     flops_axis(ax.xaxis, "C spent, FLOPs")
-    ax.set(yscale="log", ylabel="L, nats per unit")
+    ax.set(yscale="log", ylabel=literal(f"L, {numbers.unit(loss_unit)}"))
     round_losses(ax.yaxis)
     ax.set_title(
         "Training, mean since the point before" if kind == "train" else "Held-out; dots: the ends of runs"
     )
     return ax
+
+
+def _loss_unit(directory: Path) -> str:
+    """Return the unit that a law of these runs has: our losses are in nats, the spec knows per what."""
+    try:
+        plan = json.loads((directory / "spec.json").read_text(encoding="utf-8"))["plan"]
+        return f"nats per {plan['unit']}"
+    except (OSError, ValueError, LookupError, TypeError):  # a picture does without
+        return "unknown"
 
 
 def _shades(records: Sequence[RunRecord]) -> ScalarMappable:

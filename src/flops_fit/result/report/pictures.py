@@ -32,7 +32,7 @@ class Shown:
 
 def pictures_of(law: ScalingLaw, kept: Kept | None) -> tuple[Shown, ...]:
     """Draw every picture that there is of a law, and how the losses fell where that was kept."""
-    return (*_of_law(law), *_of_training(kept))
+    return (*_of_law(law), *_of_training(law, kept))
 
 
 def _of_law(law: ScalingLaw) -> Iterator[Shown]:
@@ -51,10 +51,10 @@ def _of_law(law: ScalingLaw) -> Iterator[Shown]:
         )
 
 
-def _of_training(kept: Kept | None) -> Iterator[Shown]:
+def _of_training(law: ScalingLaw, kept: Kept | None) -> Iterator[Shown]:
     drawn = [] if kept is None else [record for record in kept.records if record.run_id in kept.curves]
     if kept is not None and drawn:
-        figure = draw_curves(drawn, kept.curves, width=SINGLE_COLUMN)
+        figure = draw_curves(drawn, kept.curves, loss_unit=law.loss_unit, width=SINGLE_COLUMN)
         figure.suptitle("")
         yield Shown(
             name="training",
