@@ -25,12 +25,14 @@ AUDIT = Audit(run_id="a", loss=2.5, status="completed", flops=1e9, wall_s=1.0)
 def test_an_equal_loss_is_told_as_such():
     (finding,) = audit_findings([AUDIT], [ROW])
     assert (finding.code, finding.severity, finding.value) == ("audited", "info", 0.0)
-    assert "1 run was trained once more, alone: the loss is equal to the last bit" in finding.message
+    assert finding.message == "1 run was trained once more, alone: the loss is equal to the last bit."
 
 
-def test_with_one_seed_two_thousandths_of_a_nat_are_noise():
+def test_with_one_seed_two_thousandths_of_a_nat_are_taken_for_noise_and_called_assumed():
     """2·√2·0.002 = 0.0057."""
-    assert audit_findings([replace(AUDIT, loss=2.505)], [ROW])[0].code == "audited"
+    (finding,) = audit_findings([replace(AUDIT, loss=2.505)], [ROW])
+    assert finding.code == "audited"
+    assert "seeds explain 0.0057 (assumed, because no seed was repeated)." in finding.message
     (finding,) = audit_findings([replace(AUDIT, loss=2.507)], [ROW])
     assert (finding.code, finding.severity) == ("audit-failed", "error")
     assert finding.value == pytest.approx(0.007)
@@ -48,7 +50,7 @@ def test_seeds_say_how_much_noise_there_is():
     (finding,) = audit_findings([replace(AUDIT, loss=2.7)], records)
     assert finding.code == "audited"
     assert finding.threshold == pytest.approx(math.sqrt(8 * 0.01))
-    assert "differs by 0.2 at most" in finding.message
+    assert "differs by 0.2 at most; seeds explain 0.28 (measured between seeds)." in finding.message
 
 
 def test_the_worst_of_several_is_told():
