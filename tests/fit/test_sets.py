@@ -23,6 +23,16 @@ def test_sets_that_follow_different_laws_are_told_with_what_to_paste(two_sets):
     assert finding.value > 2 > finding.threshold
 
 
+def test_sets_of_few_runs_are_neither_counted_nor_offered_but_named(two_sets, chinchilla_runs):
+    runs, names = two_sets
+    few = chinchilla_runs()[:7]
+    broken = [replace(r, status="failed", loss=None) for r in chinchilla_runs()[:9]]
+    (finding,) = about_sets((*runs, *few, *broken), {"data": (*names, *["pile"] * 7, *["books"] * 9)})
+    assert "Column 'data' names 2 sets" in finding.message
+    assert finding.message.endswith("Left out, for having fewer than 8 runs with a loss: 'books', 'pile'.")
+    assert finding.action.count("--where") == 2
+
+
 def test_names_that_make_no_difference_are_no_sets(two_sets, chinchilla_runs):
     runs, names = two_sets
     shuffled = tuple(np.random.default_rng(0).permutation(names))

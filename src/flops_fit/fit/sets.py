@@ -15,6 +15,7 @@ from flops_fit.runs import RunRecord
 _FEWEST_RUNS = 8
 """Runs that a set needs to be told from the others."""
 _MOST_SETS = 12
+_NAMED = 4
 _FLAGS = frozenset({"true", "false", "yes", "no"})
 _IMPLAUSIBLE = 1e-4
 _WORTH_A_WORD = 1.2
@@ -32,20 +33,40 @@ def about_sets(records: Sequence[RunRecord], labels: Mapping[str, Sequence[str]]
     if not ratios or (ratio := max(ratios.values())) < _WORTH_A_WORD:
         return ()
     column = max(ratios, key=lambda name: ratios[name])
-    sets = Counter(labels[column])
-    large = sorted(name for name, n_runs in sets.items() if n_runs >= _FEWEST_RUNS)
+    large, small = _by_size(records, labels[column])
     choices = "".join(f"\n    --where {shlex.quote(f'{column}={name}')}" for name in large)
     return (
         Finding(
             code="several-sets",
             severity="warning",
-            message=f"Column {column!r} names {len(sets)} sets of runs whose losses follow different laws "
-            f"({ratio:.2g} times less scatter around one law each); this fit mixes them.",
+            message=f"Column {column!r} names {len(large)} sets of runs whose losses follow different laws "
+            f"({ratio:.2g} times less scatter around one law each); this fit mixes them."
+            + _not_compared(small),
             action=f"fit one at a time; add one of these to the command:{choices}",
             value=ratio,
             threshold=_WORTH_A_WORD,
         ),
     )
+
+
+def _by_size(records: Sequence[RunRecord], cells: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the sets that are told apart, and those of too few usable runs."""
+    counts = Counter(cells[i] for i in _usable(records))
+    large = sorted(name for name, n_runs in counts.items() if n_runs >= _FEWEST_RUNS)
+    return large, sorted(set(cells) - set(large))
+
+
+def _not_compared(names: Sequence[str]) -> str:
+    """Name the sets that no choice is offered for."""
+    if not names:
+        return ""
+    listed = ", ".join(repr(name) for name in names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" Left out, for having fewer than {_FEWEST_RUNS} runs with a loss: {listed}{more}."
+
+
+def _usable(records: Sequence[RunRecord]) -> list[int]:
+    return [i for i, r in enumerate(records) if r.status == "completed" and r.loss and np.isfinite(r.flops)]
 
 
 def _ratio(records: Sequence[RunRecord], cells: Sequence[str]) -> float:
@@ -54,7 +75,7 @@ def _ratio(records: Sequence[RunRecord], cells: Sequence[str]) -> float:
     Both laws are quadratics of ln loss in ln N and ln D; each set may have a height and two slopes of its
     own. Rows count by their weight in the robust fit of the richer law, so that outliers do not decide.
     """
-    usable = [i for i, r in enumerate(records) if r.status == "completed" and r.loss and np.isfinite(r.flops)]
+    usable = _usable(records)
     names = np.array(cells)[usable]
     values, counts = np.unique(names, return_counts=True)
     large = values[counts >= _FEWEST_RUNS]
