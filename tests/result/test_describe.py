@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flops_fit.design import Finding
+from flops_fit.fit import fit_law
 from flops_fit.fit.competition import Rival
 from flops_fit.fit.interpolated import NoMinimum
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
@@ -137,3 +138,14 @@ def test_a_fit_without_rivals_or_findings_is_short(known_law):
     assert "What each method" not in text
     assert text.count("\n\n") == 2
     assert np.all([len(line) < 130 for line in text.splitlines()])
+
+
+def test_it_is_said_which_runs_the_minima_rest_on(sweep):
+    runs = sweep()
+    lone = [replace(r, run_id=f"lone {r.run_id}", budget=None) for r in runs[::20]]
+    law = fit_law([*runs, *lone])
+    n_placing = sum(minimum.n_runs for minimum in law.minima)
+    assert (
+        f"The minima rest on the {n_placing} runs within about a factor 3.7 of their budget's best size;\n"
+        f"  {len(runs) - n_placing} differ more from it in size and {len(lone)} belong to no budget"
+    ) in ScalingResult(law).describe()

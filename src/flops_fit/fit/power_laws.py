@@ -1,8 +1,8 @@
 """The power laws that papers print: N*(C) = G·C^a, D*(C) = G·C^a and L*(C) = E + K/C^g, in linear space.
 
-They describe the budgets trained. In linear space the largest budgets decide about N* and D*, and each of the
-three is fitted for itself, so that exponents need not add up to 1 where C = 6·N·D. The answers of a law rest on
-its own trends, which may bend and which carry intervals.
+They describe the budgets trained. In linear space the largest budgets decide about N* and D*. Each law is
+fitted for itself, so exponents need not add up to 1 where C = 6·N·D. The answers of a law rest on its own
+trends, which may bend and which carry intervals.
 """
 
 from collections.abc import Sequence

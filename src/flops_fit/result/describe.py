@@ -9,6 +9,7 @@ from flops_fit.fit import Conventions, CurveLaw, Estimate, Law, ScalingLaw, Vall
 from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
+from flops_fit.fit.valley import WINDOWS
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.curve import about_curve
@@ -39,6 +40,7 @@ def about_fit(law: ScalingLaw) -> list[str]:
     span = f"{numbers.compute(low)} to {numbers.compute(high)} FLOPs"
     return [
         f"Fit: {_kind(law.headline)}, {len(law.points)} runs, {span}.",
+        *_about_runs(law),
         _about_intervals(law.headline),
         *_about_exponents(law),
         *_about_second(law),
@@ -63,6 +65,23 @@ def _kind(headline: Law) -> str:
         shares = zip(headline.weights, headline.members, strict=True)
         return "'average' of " + ", ".join(f"{member.name} ({weight:.0%})" for weight, member in shares)
     return f"{headline.name!r}"
+
+
+def _about_runs(law: ScalingLaw) -> Iterator[str]:
+    """Say which runs place the minima of a valley, where not all of them do."""
+    if not isinstance(law.headline, ValleyLaw):
+        return
+    n_placing = sum(minimum.n_runs for minimum in law.headline.minima)
+    n_alone = int(np.isnan(law.points.budget).sum())
+    n_far = len(law.points) - n_placing - n_alone
+    reasons = [
+        *([f"{n_far} differ more from it in size"] if n_far > 0 else []),
+        *([f"{n_alone} belong to no budget"] if n_alone else []),
+    ]
+    if reasons:
+        around = f"within about a factor {np.exp(WINDOWS[-1]):.1f} of their budget's best size"
+        yield f"The minima rest on the {n_placing} runs {around};"
+        yield f"  {' and '.join(reasons)}."
 
 
 def _about_intervals(headline: Law) -> str:

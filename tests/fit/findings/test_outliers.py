@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 from flops_fit.fit.findings.outliers import about_outliers
@@ -10,7 +11,7 @@ def spoilt(runs, which, factor=1.1):
 def test_an_ignored_run_is_named_with_its_distance_and_weight(surface, clean, clean_surface):
     finding = surface(spoilt(clean, {30})).by(about_outliers)["outliers"]
     assert finding.severity == "info"
-    assert finding.message.startswith("Off the fit and ignored are 1 of 77 runs: run 030 (+9.")
+    assert finding.message.startswith("Off the fit and ignored: 1 of 77 runs: run 030 (+9.")
     assert finding.message.endswith("%, weight 0).")
     assert "outliers" not in clean_surface.by(about_outliers)
 
@@ -18,6 +19,7 @@ def test_an_ignored_run_is_named_with_its_distance_and_weight(surface, clean, cl
 def test_so_is_one_near_the_minimum_of_its_budget(valley, clean, clean_valley):
     middle_of_a_budget = 3 * 11 + 5
     finding = valley(spoilt(clean, {middle_of_a_budget})).by(about_outliers)["outliers"]
+    assert re.search(r"ignored: 1 of \d\d runs around the minima of budgets: ", finding.message)
     assert f"run {middle_of_a_budget:03} (+" in finding.message
     assert "outliers" not in clean_valley.by(about_outliers)
 

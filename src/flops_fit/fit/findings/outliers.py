@@ -33,9 +33,10 @@ class _Outlier(NamedTuple):
 def about_outliers(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Finding]:
     """Yield at most one finding: the runs that were ignored, by residuals of the robust fit."""
     if isinstance(law, SurfaceLaw):
-        outliers, n_runs = _off_surface(points, law), len(points)
+        outliers, n_runs, of = _off_surface(points, law), len(points), "runs"
     else:
         outliers, n_runs = _off_curves(points, law), sum(m.n_runs for m in law.minima)
+        of = "runs around the minima of budgets"
     if not outliers:
         return
     share = len(outliers) / n_runs
@@ -45,7 +46,7 @@ def about_outliers(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Find
     yield Finding(
         code="many-outliers" if share > _MANY else "outliers",
         severity="error" if share > _TOO_MANY else "warning" if share > _MANY else "info",
-        message=f"Off the fit and ignored are {len(outliers)} of {n_runs} runs: {named}."
+        message=f"Off the fit and ignored: {len(outliers)} of {n_runs} {of}: {named}."
         + (" Nearly all are too high, as diverged or badly tuned runs are." if one_sided else ""),
         action="look for diverged runs, mixed data sets or a learning rate that does not suit every size",
         value=share,
