@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flops_fit.cli import main
+from flops_fit.design import Finding
 from flops_fit.errors import StoreError
 from flops_fit.fit import Chinchilla, fit_law
 from flops_fit.fit.curves import M2
@@ -27,11 +28,13 @@ def test_the_answer_stands_first_in_one_sentence_with_intervals_and_trust(page, 
     )
     assert re.search(r"L\* loss, nats per token \S+ 95% interval", first_screen)
     assert f"{p.noise:.2%} of the least" in first_screen
-    assert "Nothing found that speaks against this fit." in first_screen
+    assert (
+        "Nothing found that speaks against this fit; about this answer, one reservation. "
+        "Extrapolated: 10 times the largest budget trained. Shown lower runs only," in first_screen
+    )
     assert re.search(
         r"Shown lower runs only, \d of 6 intervals held N\*, \d of 6 intervals held L\.", first_screen
     )
-    assert "Extrapolated: 10 times the largest budget trained." in first_screen
 
 
 def test_every_section_is_there_and_linked(page):
@@ -95,6 +98,41 @@ def test_warnings_are_reservations(known_law, bad_law, read, tmp_path):
     found = read(ScalingResult(law).report(tmp_path / "report.html", [1e17]).read_text())
     assert "Usable, with one reservation. 4 budgets are few." in found.words
     assert "With 1.00e+17 FLOPs, the largest budget trained, train" in found.words
+
+
+def test_reservations_about_law_and_answer_are_counted_and_what_was_checked_stands_apart(
+    fitted, bad_law, read, tmp_path
+):
+    law = replace(fitted, findings=bad_law.findings[1:])
+    source = ScalingResult(law).report(tmp_path / "report.html").read_text()
+    assert "Usable, with 2 reservations. 4 budgets are few. Extrapolated:" in read(source).words
+    verdict = source[source.index('<section class="verdict') : source.index("<nav")]
+    assert verdict.count("<li>") == 2
+    assert '<p class="checked">Shown lower runs only,' in verdict
+
+
+def test_words_between_backticks_are_code_and_nothing_in_them_is_markup(known_law, read, tmp_path):
+    finding = Finding(
+        code="x", severity="warning", message="Column `C` and `<b>`.", action="see `training.audit`"
+    )
+    law = replace(known_law, findings=(finding,))
+    source = ScalingResult(law).report(tmp_path / "report.html").read_text()
+    assert source.count("Column <code>C</code> and <code>&lt;b&gt;</code>.") == 2
+    assert "see <code>training.audit</code>" in source
+    assert "`" not in read(source).words
+
+
+def test_the_checklist_says_how_much_of_it_the_law_answers(page):
+    answered = re.search(r"This law answers (\d+) of the 22; the others are yours to state\.", page.words)
+    assert answered
+    assert int(answered[1]) == 22 - page.words.count("(to be stated)")
+
+
+def test_run_ids_are_left_to_the_screen_and_headings_keep_what_follows(page):
+    assert "in this report on a screen, and in law.json" in page.words
+    on_paper = page.source[page.source.index("@media print") :]
+    assert ".on-screen { display: none; }" in on_paper
+    assert "h2, h3 { break-after: avoid; break-inside: avoid; }" in on_paper
 
 
 def test_a_curve_is_reported_without_a_best_size(sweep, read, tmp_path):

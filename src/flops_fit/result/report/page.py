@@ -53,12 +53,13 @@ def report_html(
     """
     kept = read_kept(sweep, law)
     asked = predictions[-1] if predictions else None
+    answer = answer_of(law, asked)
     curve = law.headline if isinstance(law.headline, CurveLaw) else None
     return render(
         "report.html",
         law=law,
-        verdict=verdict_of(law, checked=_checked(law)),
-        answer=answer_of(law, asked),
+        verdict=verdict_of(law, doubts=answer.doubts, checked=_checked(law)),
+        answer=answer,
         table=curve_table(law, curve, caveats=False)
         if curve
         else chinchilla_table(law, predictions, caveats=False),

@@ -19,6 +19,9 @@ class Verdict:
     """Says the same without colour."""
     title: str
     reasons: tuple[str, ...]
+    """What speaks against them; the title counts these."""
+    checked: tuple[str, ...]
+    """How forecasts from lower runs did, which may well speak for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,29 +41,37 @@ class Answer:
     sentence: str
     figures: tuple[Figure, ...]
     doubts: tuple[str, ...]
-    """What is doubtful about this answer beyond what is doubtful about all."""
+    """What is doubtful about this answer beyond what is doubtful about all; a verdict lists it."""
 
 
-def verdict_of(law: ScalingLaw, *, checked: tuple[str, ...] = ()) -> Verdict:
-    """Judge by the findings, the gravest alone; `checked` says how forecasts from lower runs did."""
+def verdict_of(law: ScalingLaw, *, doubts: tuple[str, ...] = (), checked: tuple[str, ...] = ()) -> Verdict:
+    """Judge by the findings, the gravest alone.
+
+    Args:
+        law: What to judge.
+        doubts: What is doubtful about the answer that stands above the verdict.
+        checked: How forecasts from lower runs did.
+    """
     errors, warnings = ([f.message for f in law.findings if f.severity == s] for s in ("error", "warning"))
     simulated = ["The losses were drawn from a formula: nothing here was trained."] * law.points.simulated
     if errors:
-        return Verdict(
-            kind="bad",
-            mark="✕",
-            title="UNRELIABLE: do not build on these numbers",
-            reasons=(*simulated, *errors, *checked),
-        )
-    if simulated:
-        return Verdict(kind="bad", mark="✕", title="SIMULATED: no result", reasons=(*simulated, *warnings))
-    if warnings:
-        reservations = "reservation" if len(warnings) == 1 else f"{len(warnings)} reservations"
-        lead = "one " if len(warnings) == 1 else ""
-        return Verdict(
-            kind="mixed", mark="!", title=f"Usable, with {lead}{reservations}", reasons=(*warnings, *checked)
-        )
-    return Verdict(kind="good", mark="✓", title="Nothing found that speaks against this fit", reasons=checked)
+        kind, mark, title = "bad", "✕", "UNRELIABLE: do not build on these numbers"
+        reasons = (*simulated, *errors, *doubts)
+    elif simulated:  # what forecasts made of a formula speaks for nothing
+        kind, mark, title, checked = "bad", "✕", "SIMULATED: no result", ()
+        reasons = (*simulated, *warnings, *doubts)
+    elif warnings:
+        reasons = (*warnings, *doubts)
+        kind, mark, title = "mixed", "!", f"Usable, with {_reservations(len(reasons))}"
+    else:
+        kind, mark, title = "good", "✓", "Nothing found that speaks against this fit"
+        title += f"; about this answer, {_reservations(len(doubts))}" * bool(doubts)
+        reasons = doubts
+    return Verdict(kind=kind, mark=mark, title=title, reasons=reasons, checked=checked)
+
+
+def _reservations(count: int) -> str:
+    return "one reservation" if count == 1 else f"{count} reservations"
 
 
 def answer_of(law: ScalingLaw, prediction: Prediction | None) -> Answer:
