@@ -48,7 +48,7 @@ def read_runs(
     is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
     if isinstance(source, str | Path | DataFrame) and not is_sweep:
         table = load_table(source, columns=columns, where=where, layout=layout)
-        findings = about_sets(table.records, table.labels)
+        findings = (*table.findings, *about_sets(table.records, table.labels))
         return Runs(records=table.records, findings=findings, loss_unit=table.loss_unit)
     if columns or where or layout:
         raise TableError(

@@ -2,31 +2,35 @@ import pytest
 
 from flops_fit.errors import TableError
 from flops_fit.runs import read_table
+from flops_fit.runs.guesses import step_counter, units_of_steps
 
 TABLES = {
     "Weights & Biases": (
         "Name,State,_step,model/n_params,tokens_seen,tokens_per_second,train/loss,eval/loss",
-        "N=model/n_params,D=tokens_seen,loss=eval/loss",
+        "--layout wandb --columns N=model/n_params,D=tokens_seen,loss=eval/loss",
     ),
     "the same, flattened": (
         "id,config.n_params,config.train_tokens,summary.val/loss",
-        "N=config.n_params,D=config.train_tokens,loss=summary.val/loss",
+        "--columns N=config.n_params,D=config.train_tokens,loss=summary.val/loss",
     ),
     "the Hugging Face trainer": (
         "epoch,eval_loss,num_input_tokens_seen,total_flos,model_params,learning_rate",
-        "N=model_params,D=num_input_tokens_seen,loss=eval_loss,C=total_flos",
+        "--columns N=model_params,D=num_input_tokens_seen,loss=eval_loss,C=total_flos",
     ),
     "Epoch": (
         "Model Size,Training Tokens,Training FLOP,loss",
-        "'N=Model Size,D=Training Tokens,C=Training FLOP'",
+        "--columns 'N=Model Size,D=Training Tokens,C=Training FLOP'",
     ),
-    "Marin": ("params,tokens,eval/loss,flops", "N=params,D=tokens,loss=eval/loss"),
+    "Marin": ("params,tokens,eval/loss,flops", "--columns N=params,D=tokens,loss=eval/loss"),
     "nanochat": (
         "flops_budget,depth,params_wte,params_total,num_iterations,tokens_trained,val_bpb,train_time_sec",
-        "N=params_total,D=tokens_trained,loss=val_bpb",
+        "--columns N=params_total,D=tokens_trained,loss=val_bpb",
     ),
-    "vision": ("arch,num_parameters,images_seen,test_loss", "N=num_parameters,D=images_seen,loss=test_loss"),
-    "nobody": ("a,b,c", "N=COLUMN,D=COLUMN,loss=COLUMN,C=c"),
+    "vision": (
+        "arch,num_parameters,images_seen,test_loss",
+        "--columns N=num_parameters,D=images_seen,loss=test_loss",
+    ),
+    "nobody": ("a,b,c", "--columns N=COLUMN,D=COLUMN,loss=COLUMN,C=c, where COLUMN is one of a, b"),
 }
 
 
@@ -36,4 +40,21 @@ def test_a_table_of_a_common_source_gets_a_mapping_to_paste(tmp_path, header, su
     path.write_text(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
     with pytest.raises(TableError) as caught:
         read_table(path)
-    assert caught.value.fix == f"--columns {suggested}"
+    assert caught.value.fix == suggested
+
+
+@pytest.mark.parametrize("name", ["_step", "step", "train/global_step", "num_iterations", "config.max_steps"])
+def test_counters_of_steps_are_known_by_their_names(name):
+    assert step_counter(["tokens", name]) == name
+
+
+@pytest.mark.parametrize("name", ["tokens_per_step", "D", "samples", "step_time", "n_units"])
+def test_other_columns_are_no_counters_of_steps(name):
+    assert step_counter([name]) is None
+
+
+def test_units_are_made_of_the_columns_that_there_are():
+    assert units_of_steps("_step", ["lr", "config.batch_size", "seq_len"]) == (
+        "_step · config.batch_size · seq_len"
+    )
+    assert units_of_steps("_step", ["lr"]) == "_step · batch size · sequence length"

@@ -110,3 +110,41 @@ def test_an_unknown_layout_is_put_right(file):
         read_table(file("runs.csv", "N,D,loss", "1e6,2e7,3.5"), layout="nanochatt")
     assert caught.value.code == "unknown-layout"
     assert caught.value.fix.startswith("use 'nanochat'")
+
+
+WANDB = '"Name","State","batch_size","seq_len","num_params","_step","_runtime","val/loss"'
+FINISHED = '"glad-0","finished","256","512","7905694","16084","1000.0","4.51"'
+CRASHED = '"lost-1","crashed","256","512","7905694","12","1.0","NaN"'
+
+
+def test_a_fix_repeats_the_layout_and_what_was_named_rightly(file):
+    path = file("runs.csv", WANDB, FINISHED)
+    options = {"layout": "wandb", "columns": {"N": "num_params", "loss": "val/los"}}
+    with pytest.raises(TableError) as caught:
+        read_table(path, **options)
+    assert caught.value.fix == (
+        "--layout wandb --columns N=num_params,loss=val/loss,D=COLUMN, where COLUMN is one of Name, State, "
+        "seq_len, _step, _runtime; if _step is all there is, add a column D = _step · batch_size · seq_len"
+    )
+
+
+def test_cells_of_crashed_runs_point_to_the_layout_that_knows_them(file):
+    path = file("runs.csv", WANDB, FINISHED, CRASHED)
+    columns = {"N": "num_params", "D": "_step", "loss": "val/loss"}
+    with pytest.raises(TableError, match="found line 3: NaN") as caught:
+        read_table(path, columns=columns)
+    assert caught.value.fix.startswith("add --layout wandb, ")
+    assert caught.value.fix.endswith("--where State=finished")
+    assert len(read_table(path, columns=columns, where={"State": "finished"})) == 1
+    assert [r.status for r in read_table(path, columns=columns, layout="wandb")] == ["completed", "failed"]
+
+
+def test_steps_in_the_place_of_data_are_an_error_unless_compute_is_given(file):
+    path = file("runs.csv", WANDB, FINISHED)
+    columns = {"N": "num_params", "D": "_step", "loss": "val/loss"}
+    (finding,) = load_table(path, layout="wandb", columns=columns).findings
+    assert (finding.code, finding.severity) == ("steps-as-data", "error")
+    assert "tokens = _step · batch_size · seq_len" in finding.action
+    (finding,) = load_table(path, layout="wandb", columns=columns | {"C": "_runtime"}).findings
+    assert finding.severity == "warning"
+    assert load_table(file("t.csv", "N,D,loss", "1,2,3")).findings == ()

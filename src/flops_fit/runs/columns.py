@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
-from flops_fit.runs.guesses import likely
+from flops_fit.runs.guesses import layout_of, likely, step_counter, units_of_steps
 from flops_fit.runs.record import COLUMNS
 
 SYMBOLS = {
@@ -24,6 +24,10 @@ PREFIXES = ("", "summary.", "config.")
 
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
 """Columns that no table can do without, and what `--columns` calls them."""
+
+_ANY = "COLUMN"
+"""Stands in a fix for a column that nothing is guessed for."""
+_MANY = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +48,14 @@ class Columns:
         return cells[self.places[name]] if name in self.places else ""
 
 
-def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Columns, list[Complaint]]:
-    """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name."""
+def find_columns(
+    header: Sequence[str], wanted: Mapping[str, str], layout: str | None = None
+) -> tuple[Columns, list[Complaint]]:
+    """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name.
+
+    Fixes repeat `layout`, which the table was read by, and what of `wanted` is right, so that pasting one in
+    the place of what was typed loses nothing.
+    """
     names = tuple(cell.strip() for cell in header)
     ours = set(COLUMNS)
     asked = {SYMBOLS.get(key, key): column for key, column in wanted.items()}
@@ -53,7 +63,10 @@ def find_columns(header: Sequence[str], wanted: Mapping[str, str]) -> tuple[Colu
         key: place for key, column in asked.items() if (place := place_of(names, column)) is not None
     }
     columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
-    return columns, [*_misdirected(names, wanted, ours), *_missing(columns, asked), *_repeated(columns)]
+    missing = [name for name in NEEDED if name not in columns.places and name not in asked]
+    fix = _to_paste(columns, wanted, missing, layout or layout_of(names))
+    complaints = [*_misdirected(names, wanted, ours, fix), *_missing(columns, missing, fix)]
+    return columns, [*complaints, *_repeated(columns)]
 
 
 def place_of(names: Sequence[str], column: str) -> int | None:
@@ -75,7 +88,40 @@ def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
     return by_name | by_symbol | budget
 
 
-def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]) -> Iterator[Complaint]:
+def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str], layout: str | None) -> str:
+    """Return all options that the table needs, with guesses for what is missing or not there."""
+    used = {columns.called(name) for name in columns.places}
+    free = [name for name in columns.names if name not in used]
+    asked = {key: name for key, name in wanted.items() if SYMBOLS.get(key, key) in COLUMNS}
+    pairs = {key: _there(columns.names, name) for key, name in asked.items()}
+    pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in missing}
+    if missing and "flops" not in columns.places and (compute := likely("flops", free)):
+        pairs.setdefault("C", compute)
+    options = f"--columns {shlex.quote(','.join(f'{key}={name}' for key, name in pairs.items()))}"
+    options = f"--layout {layout} {options}" if layout else options
+    if _ANY not in pairs.values():
+        return options
+    rest = [name for name in free if name not in pairs.values()]
+    options += f", where {_ANY} is one of {_listed(rest, _MANY)}"
+    return options + (_from_steps(columns.names) if pairs.get("D") == _ANY else "")
+
+
+def _from_steps(names: Sequence[str]) -> str:
+    """Say what units are made of where steps were logged in their place."""
+    steps = step_counter(names)
+    return f"; if {steps} is all there is, add a column D = {units_of_steps(steps, names)}" if steps else ""
+
+
+def _there(names: Sequence[str], column: str) -> str:
+    """Return the column, or the nearest one where there is none of that name."""
+    if place_of(names, column) is not None:
+        return column
+    return (difflib.get_close_matches(column, names, n=1) or [_ANY])[0]
+
+
+def _misdirected(
+    names: Sequence[str], wanted: Mapping[str, str], ours: set[str], paste: str
+) -> Iterator[Complaint]:
     allowed = sorted(ours | set(SYMBOLS))
     for key, column in wanted.items():
         if SYMBOLS.get(key, key) not in ours:
@@ -84,17 +130,15 @@ def _misdirected(names: Sequence[str], wanted: Mapping[str, str], ours: set[str]
             fix = f"--columns {close[0]}={column}" if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
         elif place_of(names, column) is None:
-            near = (difflib.get_close_matches(column, names, n=1) or ["COLUMN"])[0]
             yield Complaint(
                 f"columns: {key} is said to be {column!r}, but the table has {_listed(names)}",
-                f"--columns {key}={near}",
+                paste,
                 "missing-column",
             )
 
 
-def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
+def _missing(columns: Columns, missing: Sequence[str], paste: str) -> Iterator[Complaint]:
     """Complain about needed columns in one go, so that the fix is one thing to paste."""
-    missing = [name for name in NEEDED if name not in columns.places and name not in asked]
     if not missing:
         return
     if columns.names and all(number(name) is not None for name in columns.names):
@@ -105,12 +149,9 @@ def _missing(columns: Columns, asked: Mapping[str, str]) -> Iterator[Complaint]:
         )
         return
     named = ", ".join(f"{NEEDED[name]} ({name})" for name in missing)
-    pairs = [f"{NEEDED[name]}={likely(name, columns.names) or 'COLUMN'}" for name in missing]
-    if "flops" not in columns.places and (compute := likely("flops", columns.names)):
-        pairs.append(f"C={compute}")
     yield Complaint(
         f"no column for {named}; the table has {_listed(columns.names)}",
-        f"--columns {shlex.quote(','.join(pairs))}",
+        paste,
         "missing-column",
     )
 
@@ -126,9 +167,9 @@ def _repeated(columns: Columns) -> Iterator[Complaint]:
             )
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(_clipped(name) for name in names[:12]) or "no columns"
-    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(_clipped(name) for name in names[:most]) or "no columns"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def _clipped(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which column of somebody's table is probably meant: suggested in messages, never assumed."""
+"""Which column of a table is probably meant, and which tool wrote it: suggested in messages, not assumed."""
 
 import difflib
 import re
@@ -43,6 +43,36 @@ _NOT_MEANT = (
     "aux",
 )
 """Parts of names of other things, e.g. tokens_per_second."""
+
+_STEPS = re.compile(
+    r"(?:(?:n|num|train|training|global|total|max|optimizer)_)*(?:step|iteration|iter|update)s?"
+)
+_BATCH = re.compile(r"(?:(?:global|total|train)_)*batch_?size")
+_LENGTH = re.compile(r"(?:max_)?(?:seq|sequence|context|ctx)_?(?:len|length)|block_size|n_ctx")
+_WANDB = frozenset({"_step", "_runtime", "_timestamp", "created"})
+"""Columns of which a table of a W&B project has some, beside the state of its runs; without capitals."""
+
+
+def layout_of(names: Sequence[str]) -> str | None:
+    """Return the layout that gives itself away by its columns, None where none does."""
+    found = {name.lower() for name in names}
+    return "wandb" if "state" in found and found & _WANDB else None
+
+
+def step_counter(names: Sequence[str]) -> str | None:
+    """Return the first column that is called like a count of optimizer steps."""
+    return _called(_STEPS, names)
+
+
+def units_of_steps(steps: str, names: Sequence[str]) -> str:
+    """Say how units come from steps, by the columns that a table has for it."""
+    batch = _called(_BATCH, names) or "batch size"
+    return f"{steps} · {batch} · {_called(_LENGTH, names) or 'sequence length'}"
+
+
+def _called(pattern: re.Pattern[str], names: Sequence[str]) -> str | None:
+    lasts = ((name, re.split(r"[/.]", name.lower())[-1].strip(" _")) for name in names)
+    return next((name for name, last in lasts if pattern.fullmatch(last)), None)
 
 
 def likely(field: str, names: Sequence[str]) -> str | None:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flops_fit.design.grid import Finding
 from flops_fit.runs.cells import KINDS, is_blank, number, value_of
 from flops_fit.runs.columns import NEEDED, Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
+from flops_fit.runs.steps import step_findings
 from flops_fit.runs.unfold import unfolded
 from flops_fit.runs.where import chosen
 
@@ -24,6 +27,8 @@ class Table:
     """Column to the text of each run, e.g. which data it was trained on."""
     loss_unit: str = "unknown"
     """Of the loss, where the layout says."""
+    findings: tuple[Finding, ...] = ()
+    """What is odd about its columns."""
 
 
 def read_table(
@@ -66,18 +71,20 @@ def load_table(
         table, loss_unit = translated(table, layout, columns or {})
     if not table.header:
         raise collected(table.source, [Complaint("it has no runs", "give one row per run", "table-format")])
-    found, complaints = find_columns(table.header, columns or {})
+    found, complaints = find_columns(table.header, columns or {}, layout)
     complaints += _ragged(table)
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
     found = _without_text_groups(found, rows)
-    complaints += misplaced or _bad_cells(found, rows)
+    complaints += misplaced or _bad_cells(found, rows, guess=None if layout else layout_of(table.header))
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
         raise collected(table.source, complaints)
     records = tuple(_record(found, row) for row in rows)
-    return Table(records=records, labels=_labels(found, rows), loss_unit=loss_unit)
+    return Table(
+        records=records, labels=_labels(found, rows), loss_unit=loss_unit, findings=step_findings(found)
+    )
 
 
 def _without_text_groups(columns: Columns, rows: Sequence[Row]) -> Columns:
@@ -116,8 +123,15 @@ def _ragged(table: Rows) -> Iterator[Complaint]:
         )
 
 
-def _bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
-    """Complain about each column whose cells are not what they must be, naming rows."""
+def _bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> Iterator[Complaint]:
+    """Complain about each column whose cells are not what they must be, naming rows.
+
+    `guess` is the layout of a table that gives itself away and was read without one.
+    """
+    fix = "correct those rows, or leave them out, e.g. with --where COLUMN=VALUE"
+    if guess is not None:
+        state = next(name for name in columns.names if name.lower() == "state")
+        fix = f"add --layout {guess}, which takes no run that did not finish, or --where {state}=finished"
     for name in dict.fromkeys([*NEEDED, *KINDS]):
         bad = [
             f"{row.name}: {columns.cell(row.cells, name).strip()[:30] or 'nothing'}"
@@ -127,7 +141,7 @@ def _bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
         if bad:
             yield Complaint(
                 f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {some(bad)}",
-                "correct those rows, or leave them out, e.g. with --where COLUMN=VALUE",
+                fix,
                 "bad-cells",
             )
 
