@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from flops_fit.result import ScalingResult
 
 # ruff: noqa: E501
@@ -41,3 +43,9 @@ def test_notes_that_differ_in_a_number_only_are_one_footnote_that_names_the_rang
     table = ScalingResult(known_law).chinchilla_table([2e17, 5e17, 1e18])
     assert table.endswith("\n[1] Extrapolated: 2 to 10 times the largest budget trained.")
     assert [line.count("[1]") for line in table.splitlines()] == [0, 0, 1, 1, 1, 0, 0, 1]
+
+
+def test_a_unit_of_data_too_long_for_a_heading_stands_beneath_the_table(known_law):
+    patches = ScalingResult(replace(known_law, unit="image fragment")).chinchilla_table([1e17])
+    assert "\nD in image fragments. L in nats per token." in patches
+    assert "D in " not in ScalingResult(known_law).chinchilla_table([1e17])

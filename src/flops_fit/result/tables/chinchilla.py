@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
 from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
-from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, banners, unit_of_loss
+from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, banners, is_short, unit_of_loss
 
 
 def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats: bool = True) -> Table:
@@ -68,8 +68,9 @@ def _legend(law: ScalingLaw, predictions: Sequence[Prediction]) -> str:
     noises = [p.noise for p in predictions] or [0.0]
     low, high = f"{min(noises):.2%}", f"{max(noises):.2%}"
     noise = low if low == high else f"{low} to {high}"
+    unit_of_data = "" if is_short(f"{law.unit}s") else f"D in {law.unit}s. "
     return (
-        f"{unit_of_loss(law)} 95%: intervals. N as good: sizes whose loss is within {noise} "
+        f"{unit_of_data}{unit_of_loss(law)} 95%: intervals. N as good: sizes whose loss is within {noise} "
         "of the least, by which single runs scatter."
     )
 

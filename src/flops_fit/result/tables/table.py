@@ -27,7 +27,7 @@ class Column:
     @property
     def short_heading(self) -> str:
         """Title, and the unit if it is short."""
-        return self.heading if len(self.unit) <= _SHORT_UNIT else self.title
+        return self.heading if is_short(self.unit) else self.title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,11 @@ def banners(law: ScalingLaw) -> tuple[str, ...]:
         return simulated
     reasons = " ".join(f.message for f in law.findings if f.severity == "error")
     return (*simulated, f"UNRELIABLE: {reasons}")
+
+
+def is_short(unit: str) -> bool:
+    """Whether a unit stands in a heading of plain text; of a longer one the legend must tell."""
+    return len(unit) <= _SHORT_UNIT
 
 
 def unit_of_loss(law: ScalingLaw) -> str:
