@@ -6,7 +6,14 @@ import pickle
 import pytest
 
 from flops_fit import errors
-from flops_fit.errors import FlopsFitError, PluginError, Problem, SpecError
+from flops_fit.errors import (
+    FlopsFitError,
+    PluginError,
+    Problem,
+    SpecError,
+    argument,
+    speaking_to_command_line,
+)
 
 TREE = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlopsFitError)]
 PROBLEMS = [
@@ -66,3 +73,10 @@ def test_the_problems_of_a_spec_error_survive_pickling():
 def test_an_error_is_caught_as_its_builtin():
     with pytest.raises(LookupError, match="no model"):
         raise PluginError("no model", fix="install one", code="unknown-component")
+
+
+def test_an_argument_is_spelt_as_whoever_asks_would():
+    with speaking_to_command_line():
+        typed = [argument("n_params"), argument("n_params", "1e8"), argument("accept_unreliable", "True")]
+    assert typed == ["--n-params", "--n-params 1e8", "--accept-unreliable"]
+    assert [argument("n_params"), argument("n_params", "1e8")] == ["n_params", "n_params=1e8"]

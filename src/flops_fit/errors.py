@@ -13,10 +13,31 @@ Each message has three parts: the problem (where, what was found, what is allowe
 paste or to do) and the command that explains its code, from docs/reference/errors.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+_TO_COMMAND_LINE = ContextVar("to_command_line", default=False)
+
+
+@contextmanager
+def speaking_to_command_line() -> Iterator[None]:
+    """Let errors made in the block spell arguments as options: who types commands sees no Python."""
+    before = _TO_COMMAND_LINE.set(True)
+    try:
+        yield
+    finally:
+        _TO_COMMAND_LINE.reset(before)
+
+
+def argument(name: str, value: str = "") -> str:
+    """Spell an argument as whoever asks would: `n_params=1e8`, on the command line `--n-params 1e8`."""
+    if _TO_COMMAND_LINE.get():
+        return f"--{name.replace('_', '-')} {value}".removesuffix(" True").rstrip()
+    return f"{name}={value}" if value else name
 
 
 class FlopsFitError(Exception):

@@ -141,7 +141,7 @@ def test_a_fixed_size_reads_like_this(known_law):
         "expect a loss of 3.321.\n"
         "  N  given\n"
         "     as good: 1.78M to 5.62M, whose loss is within 1.00% of the least, the scatter of runs\n"
-        "  D  given; 1,667 per parameter\n"
+        "  D  follows from what is given; 1,667 per parameter\n"
         "  L  3.256 to 3.387 (95% interval)\n"
         "     4.06% above the least of this compute (2.86% to 5.48%)"
     )

@@ -113,12 +113,12 @@ class Prediction:
     def _details(self) -> Iterator[tuple[str, str]]:
         """Yield what is known of each quantity, under its letter: its interval, and what belongs to it."""
         if self.flops_interval is not None:
-            yield "C", f"{numbers.compute_range(self.flops_interval)}{_how_sure(self.flops_interval)}"
-        yield "N", _span(self.n_params_interval)
+            yield "C", _span_of_compute(self.flops_interval)
+        yield "N", self._span("n_params", self.n_params_interval)
         near = f"as good: {numbers.count_range(self.near_optimal_n)}, whose loss is within {self.noise:.2%}"
         yield "", f"{near} of the least, the scatter of runs"
         per_param = numbers.ratio(self.n_units / self.n_params)
-        yield "D", f"{_span(self.n_units_interval)}; {per_param} per parameter"
+        yield "D", f"{self._span('n_units', self.n_units_interval)}; {per_param} per parameter"
         yield "L", f"{numbers.loss_range(self.loss_interval)}{_how_sure(self.loss_interval)}"
         if self.excess is not None:
             least, ends = self.loss - self.excess.value, self.excess.interval
@@ -130,19 +130,24 @@ class Prediction:
             yield "T", str(self.duration)
         yield from (("note", caveat) for caveat in self.caveats)
 
+    def _span(self, name: str, interval: Interval) -> str:
+        if interval.low < interval.high:
+            return f"{numbers.count_range(interval)}{_how_sure(interval)}"
+        return "given" if name in self.question.given else "follows from what is given"
+
 
 def _indented(label: str, text: str) -> str:
     return f"  {label}: {text}" if len(label) > 1 else f"  {label:<2} {text}"
 
 
-def _span(interval: Interval) -> str:
-    return (
-        "given" if interval.low == interval.high else f"{numbers.count_range(interval)}{_how_sure(interval)}"
-    )
+def _span_of_compute(interval: Interval) -> str:
+    """Write an interval of compute; of all that was seen there is one only where hours are given."""
+    sure = ", as fast as the slowest and the fastest run timed" if interval.level == 1.0 else None
+    return f"{numbers.compute_range(interval)}{sure or _how_sure(interval)}"
 
 
 def _how_sure(interval: Interval) -> str:
-    return " (all that was seen)" if interval.level == 1.0 else f" ({interval.level:.0%} interval)"
+    return f" ({interval.level:.0%} interval)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, argument
 
 LARGEST = 1e40
 """No budget, size or amount of data is meant beyond this, and laws would overflow."""
@@ -51,12 +51,28 @@ class Question:
         """
         check_positive(**{name: getattr(self, name) for name in sorted(self.given)})
         if set(self.given) not in _ANSWERED:
-            known = "; ".join(" and ".join(sorted(combination)) for combination in _ANSWERED)
-            raise FitError(
-                f"A law does not answer {' with '.join(sorted(self.given)) or 'nothing'} given.",
-                fix=f"give one of: {known}",
-                code="bad-question",
-            )
+            raise _unanswered(self.given)
+
+
+def _unanswered(given: frozenset[str]) -> FitError:
+    """Say what is missing, or which combinations a law answers."""
+    if not given:
+        starts = ", ".join(map(_example, ("flops", "gpu_hours", "n_params", "n_units")))
+        problem, fix = "Nothing is given to start from.", f"give one of: {starts} or {_example('loss')}"
+    elif given == {"inference_units"}:
+        problem = (
+            f"{argument('inference_units')} alone says neither what may be spent nor what is to be reached."
+        )
+        fix = f"add {_example('flops')} (training and serving together) or {_example('loss')}"
+    else:
+        known = "; ".join(" with ".join(map(argument, sorted(names))) for names in _ANSWERED)
+        problem = f"A law does not answer {' with '.join(map(argument, sorted(given)))} given."
+        fix = f"give one of: {known}"
+    return FitError(problem, fix=fix, code="bad-question")
+
+
+def _example(name: str) -> str:
+    return argument(name, _EXAMPLES.get(name, "10"))
 
 
 def check_positive(**quantities: float) -> None:
@@ -68,7 +84,7 @@ def check_positive(**quantities: float) -> None:
     for name, value in quantities.items():
         if not isinstance(value, int | float) or not 0 < value <= LARGEST:
             raise FitError(
-                f"{name} must be a positive number up to {LARGEST:g}; found {value!r}.",
-                fix=f"ask e.g. for {name} = {_EXAMPLES.get(name, '10')}",
+                f"{argument(name)} must be a positive number up to {LARGEST:g}; found {value!r}.",
+                fix=f"ask e.g. for {_example(name)}",
                 code="bad-query",
             )

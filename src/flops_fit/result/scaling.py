@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.errors import FitError, StoreError, unwritable
+from flops_fit.errors import StoreError, unwritable
 from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
 from flops_fit.result.answer import answer, timed, with_uncertain_flops
+from flops_fit.result.brief import Shown, brief
 from flops_fit.result.checklist import ChecklistItem, checklist_of
 from flops_fit.result.curve import describe_curve, points_on_curve
 from flops_fit.result.describe import describe
 from flops_fit.result.machine import compute_of, machine_of
-from flops_fit.result.prediction import FAR, LossPrediction, Prediction, predict, predict_loss
+from flops_fit.result.prediction import LossPrediction, Prediction, predict, predict_loss
 from flops_fit.result.question import Question, check_positive
 from flops_fit.result.tables import Table, chinchilla_table, written
+from flops_fit.result.trust import check_near, check_reliable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,11 +30,16 @@ if TYPE_CHECKING:
 LAW_FILE = "law.json"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScalingResult:
     """A fitted scaling law and the questions it answers."""
 
     law: ScalingLaw
+    kept: Path | None = None
+    """Directory or file that holds the law; None where nobody saved it."""
+
+    def __repr__(self) -> str:
+        return brief(self.law, self.kept)
 
     @property
     def status(self) -> Literal["ok", "unreliable"]:
@@ -91,11 +98,11 @@ class ScalingResult:
         )
         question.check()
         if not accept_unreliable:
-            self._check_reliable()
-            self._check_near(question.flops or 0.0)
+            check_reliable(self.law)
+            check_near(self.law, question.flops or 0.0)
         prediction = answer(self.law, question)
         if not accept_unreliable:
-            self._check_near(prediction.flops)
+            check_near(self.law, prediction.flops)
         if spent is not None and question.given == {"flops"}:
             prediction = with_uncertain_flops(self.law, prediction, spent.interval)
         return timed(prediction, machine)
@@ -108,7 +115,7 @@ class ScalingResult:
         """
         check_positive(n_params=n_params, n_units=n_units)
         if not accept_unreliable:
-            self._check_reliable()
+            check_reliable(self.law)
         return predict_loss(self.law, float(n_params), float(n_units))
 
     def chinchilla_table(
@@ -116,9 +123,9 @@ class ScalingResult:
         budgets: Sequence[float] = (),
         format: str = "markdown",  # noqa: A002 - what its users look for
     ) -> str:
-        """Return the optimum of each budget as a table, with its caveats underneath.
+        """Return the optimum of each budget as a table, which interpreters show as it is.
 
-        Numbers of an unreliable fit are shown under a banner that says so.
+        Its caveats stand underneath; numbers of an unreliable fit, under a banner that says so.
 
         Args:
             budgets: FLOPs; by default those trained and ten times the largest.
@@ -130,7 +137,7 @@ class ScalingResult:
         """
         for budget in budgets:
             check_positive(flops=budget)
-        return written(self._table(budgets), format)
+        return Shown(written(self._table(budgets), format))
 
     def _table(self, budgets: Sequence[float] = (), *, caveats: bool = True) -> Table:
         predictions = [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]
@@ -240,7 +247,7 @@ class ScalingResult:
             part.write_text(self.law.to_json(), encoding="utf-8")
             return part.replace(target)
         except OSError as error:
-            raise unwritable(target, error) from error
+            raise unwritable(target, error) from None
 
     def save_plot(self, path: str | Path, picture: str = "overview", *, width: float = 7.2) -> Path:
         """Draw `plot` to a file, whose suffix names the format (svg and pdf are vectors), and return where.
@@ -252,25 +259,6 @@ class ScalingResult:
         from flops_fit.result.plots import save_figure
 
         return save_figure(self.plot(picture, width=width), path)
-
-    def _check_reliable(self) -> None:
-        if self.status == "unreliable":
-            reasons = " ".join(f.message for f in self.diagnostics if f.severity == "error")
-            raise FitError(
-                f"The fit is unreliable: {reasons}",
-                fix=f"{self.diagnostics[0].action}; or take the number as it is: {_ACCEPT}",
-                code="unreliable-fit",
-            )
-
-    def _check_near(self, flops: float) -> None:
-        top = self.law.flops_range[1]
-        if flops > FAR * top:
-            raise FitError(
-                f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g}); "
-                f"answers are given up to {FAR:.0f} times.",
-                fix=f"train larger budgets; or take the number as it is: {_ACCEPT}",
-                code="far-extrapolation",
-            )
 
 
 def load(path: str | Path) -> ScalingResult:
@@ -286,10 +274,7 @@ def load(path: str | Path) -> ScalingResult:
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"There is no law to read at {source}: {getattr(error, 'strerror', None) or error}.",
-            fix="fit runs first: flops-fit fit RUNS --out DIR",
+            fix="fit runs first: flops-fit fit RUNS --out DIR, or fit_runs(RUNS, out=DIR)",
             code="no-law",
-        ) from error
-    return ScalingResult(law_from_json(text, source=str(source)))
-
-
-_ACCEPT = "accept_unreliable=True, or --accept-unreliable on the command line"
+        ) from None  # the message says it all
+    return ScalingResult(law_from_json(text, source=str(source)), kept=Path(path))
