@@ -21,6 +21,7 @@ from flops_fit.config import (
     read_form,
     write_spec_json,
 )
+from flops_fit.config.pasteable import told_in_python
 from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
@@ -81,7 +82,8 @@ def _run_into(
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
     law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
-    result = ScalingResult(replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records)))
+    law = replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records))
+    result = ScalingResult(law, kept=out)
     this_job().on_main(lambda: _keep(result, out, sweep=out))
     return result
 
@@ -125,24 +127,25 @@ def find_optimal(
         return run_spec(load_spec(spec), report=report)
     if model_cls is None or dataset is None or loss_fn is None:
         raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
-    adapted = adapt(
-        model_cls=model_cls,
-        model_size_param=model_size_param,
-        model_kwargs=model_kwargs,
-        model_sizes=model_sizes,
-        dataset=dataset,
-        eval_dataset=eval_dataset,
-        loss_fn=loss_fn,
-        compute_budgets=compute_budgets,
-        seeds=seeds,
-        design=design,
-        training=training,
-        flops=flops,
-        fit=fit,
-        output_dir=output_dir,
-        allow_thin_sweep=allow_thin_sweep,
-    )
-    return run_spec(adapted, report=report)
+    with told_in_python():
+        adapted = adapt(
+            model_cls=model_cls,
+            model_size_param=model_size_param,
+            model_kwargs=model_kwargs,
+            model_sizes=model_sizes,
+            dataset=dataset,
+            eval_dataset=eval_dataset,
+            loss_fn=loss_fn,
+            compute_budgets=compute_budgets,
+            seeds=seeds,
+            design=design,
+            training=training,
+            flops=flops,
+            fit=fit,
+            output_dir=output_dir,
+            allow_thin_sweep=allow_thin_sweep,
+        )
+        return run_spec(adapted, report=report)
 
 
 def check_spec(spec: SpecSource, *, overrides: Sequence[str] = ()) -> Probe:
@@ -199,9 +202,10 @@ def fit_runs(
         declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
         planned=runs.findings,
     )
-    result = ScalingResult(replace(law, made_from=runs.made_from, speed=measured_speed(runs.records)))
-    if out is not None:
-        _keep(result, Path(out), sweep=source if isinstance(source, str | Path) else None)
+    law = replace(law, made_from=runs.made_from, speed=measured_speed(runs.records))
+    result = ScalingResult(law, kept=None if out is None else Path(out))
+    if result.kept is not None:
+        _keep(result, result.kept, sweep=source if isinstance(source, str | Path) else None)
     return result
 
 

@@ -1,0 +1,55 @@
+"""Fixes as Python users paste them: what a spec writes as `seeds: [0, 1]` is `seeds=[0, 1]` in a call."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from yaml import YAMLError
+
+from flops_fit.config.written import read_value
+from flops_fit.errors import FlopsFitError, Problem, SpecError
+
+_ARGUMENTS = {"budgets": "compute_budgets"}
+"""Fields of a spec whose argument has another name."""
+_FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
+
+
+@contextmanager
+def told_in_python() -> Iterator[None]:
+    """Let errors in the block that were worded for specs and commands name arguments and tracebacks.
+
+    Raises:
+        FlopsFitError: the same object that the block raised, so that nothing is shown twice.
+    """
+    try:
+        yield
+    except FlopsFitError as error:
+        error.fix = error.fix.replace("`--debug` shows", "the traceback shows")
+        if isinstance(error, SpecError) and error.problems:
+            error.problems = tuple(map(_in_arguments, error.problems))
+            error.problem = error.problem.replace("in the spec", "in the arguments")
+            error.fix = error.problems[0].fix
+        raise
+
+
+def _in_arguments(problem: Problem) -> Problem:
+    field, dot, rest = problem.where.partition(".")
+    where = f"{_ARGUMENTS.get(field, field)}{dot}{rest}"
+    section = problem.where.rpartition(".")[0]
+    return replace(
+        problem, where=where, fix=_FIELD.sub(lambda found: _argument(section, *found.groups()), problem.fix)
+    )
+
+
+def _argument(section: str, field: str, value: str) -> str:
+    """Spell a field as an argument; what is no argument, or no value of Python, stays as it is."""
+    *outer, name = (section.split(".") if section else []) + field.split(".")
+    top, *inner = [*outer, name]
+    with suppress(ValueError, YAMLError):
+        written = read_value(value)
+        for part in reversed(inner):
+            written = {part: written}
+        if not (top == "budgets" and isinstance(written, dict)):  # a spec's range of budgets is no argument
+            return f"`{_ARGUMENTS.get(top, top)}={written!r}`"
+    return f"`{field}: {value}`"

@@ -1,0 +1,34 @@
+"""Errors of `find_optimal` name its arguments, not fields of a spec."""
+
+import pytest
+
+from flops_fit.config.pasteable import told_in_python
+from flops_fit.errors import PluginError, Problem, SpecError
+
+
+@pytest.mark.parametrize(
+    ("where", "fix", "pasteable"),
+    [
+        ("budgets", "add some, or `allow_thin_sweep: true`", "add some, or `allow_thin_sweep=True`"),
+        ("budgets", "write `budgets: [1e06, 2e06]`", "write `compute_budgets=[1000000.0, 2000000.0]`"),
+        ("budgets", "e.g. `budgets: {start: 1e15}`", "e.g. `budgets: {start: 1e15}`"),
+        ("seeds", "write `seeds: [0, 1]`", "write `seeds=[0, 1]`"),
+        ("training.mode", "write `mode: alone`", "write `training={'mode': 'alone'}`"),
+        ("training", "write `training: {batch_size: 32}`", "write `training={'batch_size': 32}`"),
+        ("budgets", "set `training.precision: fp32`", "set `training={'precision': 'fp32'}`"),
+        ("training.lr", "use 'cooldown'", "use 'cooldown'"),
+    ],
+)
+def test_a_fix_can_be_pasted_into_the_call(where, fix, pasteable):
+    problem = Problem(where=where, problem="is wrong", fix=fix, code="some-code")
+    with pytest.raises(SpecError, match="1 problem in the arguments:") as caught, told_in_python():
+        raise SpecError.of([problem], source="the spec")
+    assert caught.value.fix == caught.value.problems[0].fix == pasteable
+    assert f"{where.replace('budgets', 'compute_budgets')}: is wrong" in str(caught.value)
+
+
+def test_an_error_from_below_is_shown_once_with_its_cause():
+    with pytest.raises(PluginError, match=r"the traceback shows where") as caught, told_in_python():
+        raise PluginError("it raised", fix="mend it (`--debug` shows where)", code="x") from OSError("gone")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__context__ is None
