@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+import flops_fit
 from flops_fit import find_optimal
 from flops_fit.cli import main
 from flops_fit.errors import SpecError
@@ -54,7 +55,9 @@ def test_running_again_trains_nothing_and_prints_the_same_table(sweep, capsys):
     before = "\n".join(line for line in capsys.readouterr().out.splitlines() if line.startswith("|"))
     stamp = (out / "runs.sqlite").read_bytes()
     main(["run", str(spec), "--quiet"])
-    assert before in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert before in told.out
+    assert f"open {out / 'report.html'}\nnext: flops-fit " in told.err
     assert (out / "runs.sqlite").read_bytes() == stamp
 
 
@@ -93,13 +96,17 @@ def test_predict_answers_every_question_in_one_line_each(sweep, capsys):
 def test_plot_writes_the_file_it_names(sweep, tmp_path, capsys):
     main(["plot", str(sweep[1]), "--out", str(tmp_path / "law.pdf")])
     assert (tmp_path / "law.pdf").read_bytes().startswith(b"%PDF")
+    capsys.readouterr()
+    main(["plot", str(sweep[1] / "law.json"), "--picture", "size"])
+    assert capsys.readouterr().out == f"{sweep[1] / 'plots' / 'drawn-size.png'}\n"
+    assert (sweep[1] / "plots" / "drawn-size.png").is_file()
 
 
 def test_export_then_fit_gives_the_same_numbers(sweep, tmp_path, capsys):
     _, out, _ = sweep
     main(["fit", str(out), "--json"])
     predictions = json.loads(capsys.readouterr().out)["predictions"]
-    assert main(["export", str(out), "--to", str(tmp_path / "runs.csv")]) == 0
+    assert main(["export", str(out), "--out", str(tmp_path / "runs.csv")]) == 0
     main(["fit", str(tmp_path / "runs.csv"), "--json"])
     again = json.loads(capsys.readouterr().out)["predictions"]
     for name in ("flops", "n_params", "n_units", "loss"):
@@ -223,9 +230,26 @@ def test_every_option_of_fit_reaches_the_fit(tmp_path, capsys):
 
 def test_plugins_lists_the_core_and_gpt(capsys):
     assert main(["plugins", "--check"]) == 0
-    shown = capsys.readouterr().out
-    assert "flops-fit-gpt" in shown
-    assert "stdlib_text" in shown
+    shown = capsys.readouterr()
+    assert "flops-fit-gpt" in shown.out
+    assert "stdlib_text" in shown.out
+    assert shown.err == "all plugins load, and no two claim the same name\n"
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"flops-fit {flops_fit.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_whoever_waits_at_a_terminal_is_told_for_what(tmp_path, monkeypatch, capsys, command):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(TINY)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main([command, str(spec)]) == 0
+    assert "this may take half a minute ...\n" in capsys.readouterr().err
 
 
 def test_a_missing_spec_is_one_clear_error(capsys):
@@ -251,7 +275,7 @@ def test_a_missing_spec_is_one_clear_error(capsys):
         (["init", "--model", "gtp"], "use 'gpt'"),
         (["init", "--out", "nowhere/sweep.yaml"], "nowhere/sweep.yaml: cannot be written"),
         (["predict", "in-the-way", "--flops", "1e18"], "in-the-way is no scaling law"),
-        (["predict", "LAW", "--n-params", "1e4", "--loss", "2"], "does not answer loss with n_params"),
+        (["predict", "LAW", "--n-params", "1e4", "--loss", "2"], "does not answer --loss with --n-params"),
         (["predict", "LAW", "--flops", "1e9", "--device", "H100"], "--utilisation 0.4"),
         (["fit", "LAW", "--layout", "wandb"], "choose from a table"),
     ],

@@ -43,9 +43,10 @@ def test_a_code_that_is_almost_one_gets_the_command_to_type():
     assert (caught.value.code, caught.value.fix) == ("unknown-code", "flops-fit explain unknown-op")
 
 
-def test_a_code_like_no_other_gets_the_list():
+@pytest.mark.parametrize("code", ["zzz", "nosuchcode"])
+def test_a_code_like_no_other_gets_the_list(code):
     with pytest.raises(FlopsFitError, match="no error or finding") as caught:
-        explain("zzz")
+        explain(code)
     assert caught.value.fix.startswith("flops-fit explain (")
 
 

@@ -21,7 +21,7 @@ def explain(code: str) -> str:
     sections = _sections()
     code = code.rpartition("#")[2]  # an address, as messages of earlier versions gave it, is as good
     if code not in sections:
-        near = difflib.get_close_matches(code, sections, n=1)
+        near = difflib.get_close_matches(code, sections, n=1, cutoff=0.75)
         raise FlopsFitError(
             f"no error or finding has the code {code!r}.",
             fix=f"flops-fit explain {near[0]}" if near else "flops-fit explain (lists all codes)",

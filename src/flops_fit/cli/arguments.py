@@ -6,10 +6,20 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flops_fit
 from flops_fit.cli import authors, checklist, estimate, explain, laws, selftest, sweeps
+from flops_fit.cli.reading import about_unknown, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+
+def read(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read a command line; one that is wrong ends the process with usage and a hint."""
+    args, unknown = parser().parse_known_args(argv)
+    if unknown:
+        args.command.error(about_unknown(args.command, unknown))
+    return args
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="flops-fit", description="How big a model, on how much data, to what loss, for a compute budget."
     )
+    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
     root.add_argument("--debug", action="store_true", help="show tracebacks")
     stages = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _about_sweeps(stages)
@@ -94,13 +105,22 @@ def _about_fits(stages: Any) -> None:
 
 def _about_answers(stages: Any) -> None:
     predict = _law(_command(stages, laws.predict, json_too=True))
-    predict.add_argument("--flops", type=float, nargs="+", metavar="C", help="budgets, FLOPs")
+    predict.add_argument(
+        "--flops", type=quantity, nargs="+", metavar="C", help="compute: one or more budgets, FLOPs"
+    )
     predict.add_argument("--gpu-hours", type=float, metavar="H", help="budget, hours of one device")
-    predict.add_argument("--n-params", type=float, metavar="N", help="this size")
-    predict.add_argument("--n-units", type=float, metavar="D", help="on so much data, e.g. tokens")
+    predict.add_argument(
+        "--n-params", type=quantity, metavar="N", help="this size of model, parameters, e.g. 20K or 1.5B"
+    )
+    predict.add_argument(
+        "--n-units", type=quantity, metavar="D", help="on so much data, e.g. 2B (tokens, images, samples)"
+    )
     predict.add_argument("--loss", type=float, metavar="L", help="to this loss")
     predict.add_argument(
-        "--inference-units", type=float, metavar="D", help="data units that it will serve in its life"
+        "--inference-units",
+        type=quantity,
+        metavar="D",
+        help="data units that it will serve in its life; with --flops or --loss",
     )
     predict.add_argument(
         "--device", metavar="NAME", help="e.g. H100, or peak FLOP/s (default: as fast as the sweep was)"
@@ -111,7 +131,7 @@ def _about_answers(stages: Any) -> None:
     predict.add_argument("--accept-unreliable", action="store_true", help="answer from an unreliable fit")
     table = _law(_command(stages, laws.table))
     table.add_argument(
-        "--flops", type=float, nargs="+", metavar="C", help="budgets (default: trained and 10x)"
+        "--flops", type=quantity, nargs="+", metavar="C", help="budgets (default: trained and 10x)"
     )
     table.add_argument(
         "--format",
@@ -124,7 +144,10 @@ def _about_answers(stages: Any) -> None:
 def _about_pictures(stages: Any) -> None:
     plot = _law(_command(stages, laws.plot))
     plot.add_argument(
-        "--out", type=Path, default=Path("flops-fit.png"), help="file to draw to (png, pdf, svg)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to draw to: png, pdf or svg (default plots/drawn-NAME.png beside the law)",
     )
     plot.add_argument(
         "--picture",
@@ -139,7 +162,11 @@ def _about_pictures(stages: Any) -> None:
         "--out", type=Path, metavar="FILE", help="file to write (default report.html beside the law)"
     )
     report.add_argument(
-        "--flops", type=float, nargs="+", metavar="C", help="budgets, the last answered first (default: 10x)"
+        "--flops",
+        type=quantity,
+        nargs="+",
+        metavar="C",
+        help="budgets, the last answered first (default: 10x)",
     )
 
 
@@ -168,7 +195,13 @@ def _about_files(stages: Any) -> None:
     export = _command(stages, sweeps.export)
     export.add_argument("dir", type=Path, metavar="DIR", help="sweep directory")
     export.add_argument(
-        "--to", type=Path, required=True, metavar="FILE", help="file to write: .csv, .parquet or .jsonl"
+        "--out",
+        "--to",
+        dest="out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file to write: .csv, .parquet or .jsonl",
     )
 
 
@@ -188,7 +221,7 @@ def _command(
     command: argparse.ArgumentParser = stages.add_parser(
         run.__name__.replace("_", "-"), help=run.__doc__, description=run.__doc__
     )
-    command.set_defaults(run=run, json=False)
+    command.set_defaults(run=run, command=command, json=False)
     if json_too:
         command.add_argument("--json", action="store_true", help="print JSON")
     return command
@@ -206,6 +239,14 @@ def _spec(command: argparse.ArgumentParser, *, required: bool = True) -> argpars
         help="change one field, e.g. training.lr=0.5",
     )
     return command
+
+
+class _Version(argparse.Action):
+    """Asks for the version only when somebody wants it: looking it up takes longer than all else here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        print(f"flops-fit {flops_fit.__version__}")
+        parser.exit()
 
 
 def _at_least(least: int) -> Callable[[str], int]:

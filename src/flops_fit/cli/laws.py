@@ -7,13 +7,15 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import DONE, answer, show, status
-from flops_fit.errors import TableError
+from flops_fit.cli.show import DONE, USER_ERROR, answer, show, status
+from flops_fit.errors import FlopsFitError, TableError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from flops_fit.result import Prediction, ScalingResult
 
 _WIDTHS = {"single": 3.5, "double": 7.2}
 """Columns of a journal, inches."""
@@ -49,21 +51,33 @@ def predict(args: argparse.Namespace) -> int:
     from flops_fit.result import load
 
     result = load(args.law)
-    predictions = [
-        result.predict(
-            flops,
-            n_params=args.n_params,
-            n_units=args.n_units,
-            loss=args.loss,
-            inference_units=args.inference_units,
-            gpu_hours=args.gpu_hours,
-            device=args.device,
-            utilisation=args.utilisation,
-            accept_unreliable=args.accept_unreliable,
-        )
-        for flops in args.flops or [None]
-    ]
-    return show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
+    predictions: list[Prediction] = []
+    refused: list[FlopsFitError] = []
+    for flops in args.flops or [None]:
+        try:
+            predictions.append(_predict(result, flops, args))
+        except FlopsFitError as error:  # it spoils no other budget's answer
+            refused.append(error)
+    if not predictions:
+        raise refused[0]
+    show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
+    for reason in refused:
+        print(f"flops-fit: {reason}", file=sys.stderr)
+    return USER_ERROR if refused else DONE
+
+
+def _predict(result: ScalingResult, flops: float | None, args: argparse.Namespace) -> Prediction:
+    return result.predict(
+        flops,
+        n_params=args.n_params,
+        n_units=args.n_units,
+        loss=args.loss,
+        inference_units=args.inference_units,
+        gpu_hours=args.gpu_hours,
+        device=args.device,
+        utilisation=args.utilisation,
+        accept_unreliable=args.accept_unreliable,
+    )
 
 
 def table(args: argparse.Namespace) -> int:
@@ -81,18 +95,28 @@ def plot(args: argparse.Namespace) -> int:
     from flops_fit.result.plots import save_curves_plot
 
     if args.curves:
-        print(save_curves_plot(args.law, args.out))
+        print(save_curves_plot(args.law, args.out or _drawn(args.law, "curves")))
         return DONE
     result = load(args.law)
-    print(result.save_plot(args.out, args.picture, width=_WIDTHS[args.width]))
+    out = args.out or _drawn(args.law, args.picture)
+    print(result.save_plot(out, args.picture, width=_WIDTHS[args.width]))
     return status(result)
+
+
+def _drawn(law: Path, picture: str) -> Path:
+    """Return where a picture goes by itself: beside the law, apart from those that a sweep draws."""
+    return _directory(law) / "plots" / f"drawn-{picture}.png"
+
+
+def _directory(law: Path) -> Path:
+    return law if law.is_dir() else law.parent
 
 
 def report(args: argparse.Namespace) -> int:
     """Write everything that is known of a saved law as one HTML file."""
     from flops_fit.result import load
 
-    result, directory = load(args.law), args.law if args.law.is_dir() else args.law.parent
+    result, directory = load(args.law), _directory(args.law)
     print(result.report(args.out or directory / "report.html", args.flops or (), sweep=directory))
     return status(result)
 

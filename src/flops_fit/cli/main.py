@@ -12,9 +12,9 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.arguments import parser
+from flops_fit.cli.arguments import read
 from flops_fit.cli.show import CUT_SHORT, INTERRUPTED, USER_ERROR
-from flops_fit.errors import FlopsFitError
+from flops_fit.errors import FlopsFitError, speaking_to_command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    args = parser().parse_args(argv)
+    args = read(argv)
     warnings.showwarning = _warn
     try:
-        with _voice() as tell:
+        with speaking_to_command_line(), _voice() as tell:
             status = _status_of(args, tell)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from flops_fit.result import ScalingResult
 
@@ -20,6 +22,27 @@ def answer(result: ScalingResult, args: argparse.Namespace) -> int:
     """Show everything that a fit found, and return its exit status."""
     show(result.summary(), args, lambda _: result.describe())
     return status(result)
+
+
+def answer_kept(result: ScalingResult, args: argparse.Namespace, out: Path) -> int:
+    """Show what a sweep found, and say where it is kept and what to type next."""
+    found = answer(result, args)
+    if not args.json:  # with --json, standard error holds one JSON object a line
+        _say_where(result, out)
+    return found
+
+
+def _say_where(result: ScalingResult, out: Path) -> None:
+    print(f"runs, law, plots and the report are in {out}: open {out / 'report.html'}", file=sys.stderr)
+    doubts = [finding.code for finding in result.diagnostics if finding.severity == "error"]
+    ask = f"predict {shlex.quote(str(out))} --flops {10 * result.law.flops_range[1]:.3g}"
+    print(f"next: flops-fit {f'explain {doubts[0]}' if doubts else ask}", file=sys.stderr)
+
+
+def doing(what: str) -> None:
+    """Tell whoever waits at a terminal what takes so long."""
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr, flush=True)
 
 
 def status(result: ScalingResult) -> int:

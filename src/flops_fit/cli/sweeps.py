@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import BROKEN, DONE, answer, reporter, show
+from flops_fit.cli.show import BROKEN, DONE, answer_kept, doing, reporter, show
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,8 @@ def demo(args: argparse.Namespace) -> int:
     from flops_fit.api import run_spec
     from flops_fit.config import demo_spec
 
-    return answer(run_spec(demo_spec(args.out, seeds=args.seeds), report=reporter(args)), args)
+    result = run_spec(demo_spec(args.out, seeds=args.seeds), report=reporter(args))
+    return answer_kept(result, args, args.out)
 
 
 def plugins(args: argparse.Namespace) -> int:
@@ -31,7 +32,10 @@ def plugins(args: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")  # `describe` says the same
         registry = plugins.load_plugins()
     show(registry.summary(), args, lambda _: registry.describe())
-    return BROKEN if registry.failures or registry.conflicts() else DONE
+    if registry.failures or registry.conflicts():
+        return BROKEN
+    print("all plugins load, and no two claim the same name", file=sys.stderr)
+    return DONE
 
 
 def schema(_: argparse.Namespace) -> int:
@@ -55,6 +59,9 @@ def check(args: argparse.Namespace) -> int:
     """Validate SPEC and probe its components; trains nothing."""
     from flops_fit.api import check_spec
 
+    doing(
+        "building the smallest model and taking steps with it on your data; this may take half a minute ..."
+    )
     print(check_spec(args.spec, overrides=args.set).describe())
     return DONE
 
@@ -65,7 +72,9 @@ def plan(args: argparse.Namespace) -> int:
     from flops_fit.config import load_spec
     from flops_fit.design import describe_plan
 
-    status = show(plan_sweep(load_spec(args.spec, overrides=args.set)), args, describe_plan)
+    spec = load_spec(args.spec, overrides=args.set)
+    doing("probing every component and counting the FLOPs of every size; this may take half a minute ...")
+    status = show(plan_sweep(spec), args, describe_plan)
     print(f"next: flops-fit estimate {args.spec} (time, memory and price on this machine)", file=sys.stderr)
     return status
 
@@ -76,12 +85,13 @@ def run(args: argparse.Namespace) -> int:
     from flops_fit.config import load_spec
 
     spec = load_spec(args.spec, overrides=args.set)
-    return answer(run_spec(spec, simulate=args.simulate, report=reporter(args)), args)
+    result = run_spec(spec, simulate=args.simulate, report=reporter(args))
+    return answer_kept(result, args, result.kept or spec.output_dir)
 
 
 def export(args: argparse.Namespace) -> int:
     """Write the runs of a sweep for other tools."""
     from flops_fit.api import export_runs
 
-    print(f"{export_runs(args.dir, args.to)} runs in {args.to}", file=sys.stderr)
+    print(f"{export_runs(args.dir, args.out)} runs in {args.out}", file=sys.stderr)
     return DONE

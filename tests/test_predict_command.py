@@ -1,0 +1,96 @@
+"""`flops-fit predict` typed by somebody who has read no manual."""
+
+import json
+
+import pytest
+
+from flops_fit import fit_runs
+from flops_fit.cli import main
+
+
+@pytest.fixture(scope="module")
+def law(tmp_path_factory):
+    """Chinchilla's surface, up to 6e18 FLOPs."""
+    out = tmp_path_factory.mktemp("law")
+    rows = [
+        f"{n},{d},{1.8 + 480 * n**-0.35 + 2000 * d**-0.37:.6f}"
+        for n in (1e7, 2e7, 4e7, 8e7, 1.6e8, 3.2e8)
+        for d in (4e8, 8e8, 1.6e9, 3.2e9)
+    ]
+    (out / "runs.csv").write_text("\n".join(["N,D,loss", *rows]))
+    fit_runs(out / "runs.csv", form="chinchilla", unit="token", out=out)
+    return str(out)
+
+
+def answers(capsys, law, *asked):
+    assert main(["predict", law, *asked, "--json", "--accept-unreliable"]) in {0, 3}
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("40M", 4e7), ("0.1b", 1e8), ("0.1G", 1e8), ("20000K", 2e7), ("0.0001T", 1e8)]
+)
+def test_a_count_is_read_as_the_output_writes_it(law, capsys, written, meant):
+    (answer,) = answers(capsys, law, "--n-params", written)
+    assert answer["n_params"] == pytest.approx(meant)
+
+
+@pytest.mark.parametrize("written", ["20Q", "K", "", "1e", "2 M B"])
+def test_what_is_no_count_says_how_to_write_one(law, capsys, written):
+    with pytest.raises(SystemExit):
+        main(["predict", law, "--n-params", written])
+    assert f"{written!r} is no number; write e.g. 20000, 2e4 or 20K" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--size", "--n-params"),
+        ("--params", "--n-params"),
+        ("--tokens", "--n-units"),
+        ("--compute", "--flops"),
+        ("--budget", "--flops"),
+    ],
+)
+def test_an_option_that_does_not_exist_names_the_one_that_was_meant(law, capsys, option, meant):
+    with pytest.raises(SystemExit):
+        main(["predict", law, option, "20000"])
+    told = capsys.readouterr().err
+    assert f"unrecognized arguments: {option} 20000\ndid you mean {meant} (" in told
+    assert told.endswith("flops-fit predict --help lists all options\n")
+
+
+def test_an_option_like_no_other_names_none(law, capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", law, "--xyzzy", "1"])
+    assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "fix"),
+    [
+        ("", "give one of: --flops 1e18, --gpu-hours 10, --n-params 1e8, --n-units 2e9 or --loss 2.5"),
+        ("--inference-units 1e9", "add --flops 1e18 (training and serving together) or --loss 2.5"),
+        ("--flops 1e18 --loss 2", "give one of: --flops; --n-params; --n-units; --loss; --flops with"),
+        ("--flops 1e30", "or take the number as it is: --accept-unreliable"),
+        ("--flops -1", "ask e.g. for --flops 1e18"),
+    ],
+)
+def test_a_fix_is_spelt_as_options(law, capsys, asked, fix):
+    assert main(["predict", law, *asked.split()]) == 2
+    assert fix in capsys.readouterr().err
+
+
+def test_a_budget_that_is_refused_spoils_no_other_answer_but_the_status(law, capsys):
+    assert main(["predict", law, "--flops", "1e17", "1e30", "1e18", "--json"]) == 2
+    told = capsys.readouterr()
+    assert [answer["flops"] for answer in json.loads(told.out)] == [1e17, 1e18]
+    assert told.err.count("1e+30 FLOPs is") == 1
+    assert "explain far-extrapolation" in told.err
+
+
+def test_only_what_is_given_is_called_given(law, capsys):
+    assert main(["predict", law, "--flops", "1e18", "--n-units", "2B"]) == 0
+    shown = capsys.readouterr().out
+    assert "\n  N  follows from what is given\n" in shown
+    assert "\n  D  given; " in shown
