@@ -12,8 +12,8 @@ STEEP = (0.0, 3e3, 1e5, 0.6, 0.6)
 """A toy task without irreducible loss."""
 
 
-def found(runs):
-    return {f.code: f for f in about_slopes(fit_valley_law(points_of(runs)))}
+def found(runs, loss_unit="unknown"):
+    return {f.code: f for f in about_slopes(fit_valley_law(points_of(runs)), loss_unit)}
 
 
 def test_a_loss_that_falls_as_published_ones_do_is_nothing_to_speak_of(chinchilla_runs):
@@ -35,7 +35,12 @@ def test_an_exponent_beyond_one_is_said_to_be_unlike_published_ones(chinchilla_r
 def test_a_loss_that_falls_ever_faster_is_warned_of(chinchilla_runs):
     steep = chinchilla_runs(theta=STEEP, budgets=np.geomspace(1e13, 1e15, 7), noise=0.003)
     error_rates = [replace(run, loss=run.loss / (0.3 + run.loss)) for run in steep]
-    assert found(error_rates)["accelerating-loss"].severity == "error"
+    finding = found(error_rates)["accelerating-loss"]
+    assert finding.severity == "error"
+    assert finding.action.startswith("evaluate the cross-entropy")
+    nats = found(error_rates, "nats per token")["accelerating-loss"]
+    assert nats.action.startswith("train larger budgets")
+    assert "cross-entropy" not in nats.action
 
 
 def _resized(run, n_params):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from flops_fit.design import Finding
+from flops_fit.fit.conventions import UNKNOWN
 from flops_fit.fit.valley_law import ValleyLaw
 from flops_fit.fit.vertex import Vertices
 
@@ -15,7 +16,11 @@ _SCATTER = 0.0015
 """Of a budget's loss around its trend, the middle one of those that the trends average over."""
 
 
-def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
+_ENTROPIES = ("nats", "bits", "entropy")
+"""In the unit of a loss that is a cross-entropy already."""
+
+
+def about_slopes(law: ValleyLaw, loss_unit: str = UNKNOWN) -> Iterator[Finding]:
     """Say where slopes are unlike those of published sweeps, and where a loss falls as no law here does."""
     yield from _about_expectations(law)
     bend = _bend(law.valley.members[-1].vertices)
@@ -25,10 +30,18 @@ def about_slopes(law: ValleyLaw) -> Iterator[Finding]:
             severity="error",
             message="The loss falls ever faster with compute, as no power law with an irreducible loss does; "
             "forecasts of the loss are then too high, and their intervals too narrow.",
-            action="evaluate the cross-entropy rather than an error rate or a score",
+            action=_steadier(loss_unit),
             value=bend,
             threshold=_SURE,
         )
+
+
+def _steadier(loss_unit: str) -> str:
+    """Say what helps against a loss that falls ever faster; a cross-entropy need not be changed for one."""
+    longer = "train larger budgets, or more of them; runs of few steps are still in their warm-up"
+    if any(word in loss_unit.lower() for word in _ENTROPIES):
+        return longer
+    return f"evaluate the cross-entropy rather than an error rate or a score; if it is one, {longer}"
 
 
 def _about_expectations(law: ValleyLaw) -> Iterator[Finding]:

@@ -52,6 +52,7 @@ def fit_law(
     """
     points = points_of(records)
     found = _fitted(points, form)
+    conventions = conventions_of(points, declared or Conventions(), unit=unit)
     return ScalingLaw(
         unit=unit,
         form={"kind": _AUTO} if form is None else form.model_dump(mode="json"),
@@ -60,8 +61,8 @@ def fit_law(
         second=found.second,
         rivals=found.rivals,
         power_laws=found.power_laws,
-        findings=_findings(points, found, planned, records),
-        conventions=conventions_of(points, declared or Conventions(), unit=unit),
+        findings=_findings(points, found, planned, records, conventions.loss_unit),
+        conventions=conventions,
     )
 
 
@@ -92,12 +93,14 @@ def _fitted(points: Points, form: FitForm | None) -> _Fitted:
 
 
 def _findings(
-    points: Points, found: _Fitted, planned: Sequence[Finding], records: Sequence[RunRecord]
+    points: Points, found: _Fitted, planned: Sequence[Finding], records: Sequence[RunRecord], loss_unit: str
 ) -> tuple[Finding, ...]:
     headline, second, rivals, _ = found
     if isinstance(headline, CurveLaw):
         return findings_of_curve(points, headline, planned=planned, records=records)
-    return findings_of(points, headline, second, planned=planned, rivals=rivals, records=records)
+    return findings_of(
+        points, headline, second, planned=planned, rivals=rivals, records=records, loss_unit=loss_unit
+    )
 
 
 def _headline(points: Points, form: FitForm | None, contest: Contest) -> Law:

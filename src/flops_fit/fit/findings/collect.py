@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flops_fit.design import Finding
 from flops_fit.fit.competition import Rival
+from flops_fit.fit.conventions import UNKNOWN
 from flops_fit.fit.findings.agreement import about_agreement
 from flops_fit.fit.findings.answer import about_answer
 from flops_fit.fit.findings.counting import about_counting
@@ -40,6 +41,7 @@ def findings_of(
     planned: Sequence[Finding] = (),
     rivals: Sequence[Rival] = (),
     records: Sequence[RunRecord] = (),
+    loss_unit: str = UNKNOWN,
 ) -> tuple[Finding, ...]:
     """Collect every finding, the gravest first.
 
@@ -50,13 +52,14 @@ def findings_of(
         planned: What the plan knew already; the fit's own finding of a code takes its place.
         rivals: What every method makes of the runs.
         records: The runs as they came, with what the points leave out.
+        loss_unit: Of the loss, as far as it is known.
     """
     findings = [
         *about_table(points, records),
         *about_counting(points),
         *about_answer(headline),
         *about_agreement(headline, second, rivals),
-        *_about_kind(points, headline),
+        *_about_kind(points, headline, loss_unit),
     ]
     if any(finding.code == "several-sets" for finding in planned):
         findings = [finding for finding in findings if finding.code not in _OF_SEEDS]
@@ -65,11 +68,11 @@ def findings_of(
     return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
 
 
-def _about_kind(points: Points, headline: Law) -> Iterator[Finding]:
+def _about_kind(points: Points, headline: Law, loss_unit: str) -> Iterator[Finding]:
     """Yield what only our own laws let us ask; those of plugins bring no residuals."""
     if isinstance(headline, ValleyLaw):
         yield from about_minima(points, headline)
-        yield from about_slopes(headline)
+        yield from about_slopes(headline, loss_unit)
         yield from about_grid(points, headline)
         yield from _about_runs(points, headline)
     elif isinstance(headline, SurfaceLaw):
