@@ -122,10 +122,14 @@ def test_no_number_in_latex_is_followed_by_a_raised_mark(bad_law):
 
 def test_signs_of_numbers_in_latex_are_minus_signs_and_hyphens_of_names_are_not(known_law):
     finding = Finding(
-        code="x", severity="warning", message="By -0.005, N* by -4.9%; run-3 to 3-5, 6·N.", action=""
+        code="x",
+        severity="warning",
+        message="By -0.005, N* by -4.9%; run-3 to 3-5, 6·N; -3e-05|run-3e-05.",
+        action="",
     )
     text = ScalingResult(replace(known_law, findings=(finding,))).chinchilla_table([1e16], "latex")
-    assert r"By $-0.005$, $N^*$ by $-4.9$\%; run-3 to 3-5, 6$\cdot$N." in text
+    assert r"By $-0.005$, $N^*$ by $-4.9$\%; run-3 to 3-5, 6$\cdot$N; " in text
+    assert r"$-3 \times 10^{-5}$\textbar{}run-3e-05." in text
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex in PATH")
@@ -162,6 +166,7 @@ def test_hostile_names_stay_text_in_latex(hostile):
     commands = set(re.findall(r"\\([a-z]+)", body))
     ours = "begin end centering small setlength tabcolsep caption textbf par toprule midrule bottomrule times"
     ours += " smallskip footnotesize scriptsize raggedright addlinespace textbackslash textless textgreater"
+    ours += " textbar"
     assert commands <= {*ours.split(), "textasciicircum", "textasciitilde"}
     assert not re.search(r"(?<!\\)[#~_]", body)
     assert all(line.count("&") - line.count("\\&") in {0, 6} for line in body.splitlines())

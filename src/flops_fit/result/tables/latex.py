@@ -19,10 +19,11 @@ _ESCAPED = {
     "~": r"\textasciitilde{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "·": r"$\cdot$",
     "≤": r"$\le$",
 }
-_POWER = re.compile(r"(\d+\.\d+)e([+-]\d+)")
+_POWER = re.compile(r"(?<![\w.+-])([+-]?\d+(?:\.\d+)?)e([+-]\d+)\b")
 _SIGNED = re.compile(r"(?<![\w.$^{])([+-]\d[\d,]*(?:\.\d+)?)(?![\w.-])")
 """A number with a sign of its own: no part of a name such as run-3, nor of a range or an exponent."""
 _BEST = re.compile(r"\b([NDL])\*")
@@ -87,7 +88,7 @@ def _small(cells: Sequence[str]) -> str:
 
 def _number(cell: str) -> str:
     """Write 1.00e+21 as a power of ten, and a range with a dash."""
-    return _powers(escaped(cell).replace(" to ", "--"))
+    return _powers(escaped(cell)).replace(" to ", "--")
 
 
 def _prose(text: str) -> str:
