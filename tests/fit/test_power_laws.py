@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,4 @@ def test_budgets_without_a_minimum_take_no_part_and_it_is_said_why(chinchilla_ru
     ]
     assert laws.about_budgets.startswith("3 of 5 budgets take part; not 1e+17 (fewer than 4 sizes); ")
     assert fit_power_laws(points_of(runs)).about_budgets == "All 5 budgets take part."
+    assert replace(laws, left_out=None).about_budgets == "3 budgets take part."

@@ -108,6 +108,7 @@ def told(known_law):
             n_params=power_law("N*", 0.0, 0.03162, 0.5, 0.999),
             n_units=power_law("D*", 0.0, 5.27, 0.5, 0.998),
             loss=power_law("L*", 2.0, 47.43, -0.1, None),
+            left_out=(),
         ),
     )
 
@@ -149,3 +150,10 @@ def test_it_is_said_which_runs_the_minima_rest_on(sweep):
         f"The minima rest on the {n_placing} runs within about a factor 3.7 of their budget's best size;\n"
         f"  {len(runs) - n_placing} differ more from it in size and {len(lone)} belong to no budget"
     ) in ScalingResult(law).describe()
+
+
+def test_a_second_count_of_parameters_is_mentioned_where_nobody_said_what_n_is(told):
+    both = replace(told.points, n_params_nonembedding=0.9 * told.points.n_params)
+    text = ScalingResult(replace(told, points=both)).describe()
+    assert "N as given (a smaller count, without embeddings, stands beside it), C 6ND" in text
+    assert "say so: --n-is." in text

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flops_fit.errors import StoreError, TableError
-from flops_fit.runs import RunRecord, read_table, write_table
+from flops_fit.runs import RunRecord, load_table, read_table, write_table
 
 positive = st.floats(1e-300, 1e300)
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -203,3 +203,22 @@ def test_a_table_that_cannot_be_written_is_one_clear_error(tmp_path):
         write_table([], tmp_path / "runs.xlsx")
     with pytest.raises(StoreError, match="cannot be written: No such file"):
         write_table([], tmp_path / "nowhere" / "runs.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "code", "times"),
+    [
+        ("D_unique", "1e5", "many-epochs", "200 times"),
+        ("n_epochs", "300", "many-epochs", "300 times"),
+        ("epochs", "2", "repeated-data", "2 times"),
+    ],
+)
+def test_a_column_that_tells_of_repeated_data_becomes_a_finding(table, header, cell, code, times):
+    path = table(f"N,D,loss,{header}", f"1e6,2e7,3.5,{cell}", "1e6,1,3.9,1", "1e6,1,3.9,")
+    (finding,) = load_table(path).findings
+    assert finding.code == code
+    assert f"1 of 3 runs saw their data {times}" in finding.message
+
+
+def test_data_seen_once_are_nothing_to_speak_of(table):
+    assert load_table(table("N,D,loss,epoch", "1e6,2e7,3.5,0.9")).findings == ()

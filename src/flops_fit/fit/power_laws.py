@@ -65,22 +65,27 @@ class PowerLaws:
     n_params: PowerLaw
     n_units: PowerLaw
     loss: PowerLaw
-    left_out: tuple[NoMinimum, ...] = ()
-    """Budgets that take no part."""
+    left_out: tuple[NoMinimum, ...] | None = None
+    """Budgets that take no part; None in laws that were kept before this was."""
 
     @property
     def about_budgets(self) -> str:
         """Which budgets take part, and why the others do not."""
         taking_part = self.n_params.n_budgets
+        if self.left_out is None:
+            return f"{taking_part} budgets take part."
         if not self.left_out:
             return f"All {taking_part} budgets take part."
-        return f"{taking_part} of {taking_part + len(self.left_out)} budgets take part; not {self._named()}."
+        n_budgets = taking_part + len(self.left_out)
+        return f"{taking_part} of {n_budgets} budgets take part; not {_named(self.left_out)}."
 
-    def _named(self) -> str:
-        by_reason: dict[str, list[str]] = {}
-        for budget in self.left_out:
-            by_reason.setdefault(budget.reason, []).append(f"{budget.flops:.3g}")
-        return "; ".join(f"{', '.join(flops)} ({reason})" for reason, flops in by_reason.items())
+
+def _named(left_out: Sequence[NoMinimum]) -> str:
+    """Name budgets, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for budget in left_out:
+        by_reason.setdefault(budget.reason, []).append(f"{budget.flops:.3g}")
+    return "; ".join(f"{', '.join(flops)} ({reason})" for reason, flops in by_reason.items())
 
 
 def fit_power_laws(points: Points) -> PowerLaws | None:

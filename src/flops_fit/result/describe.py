@@ -7,7 +7,9 @@ import numpy as np
 
 from flops_fit.fit import Conventions, CurveLaw, Estimate, Law, ScalingLaw, ValleyLaw
 from flops_fit.fit.competition import AHEAD, Rival
+from flops_fit.fit.conventions import UNKNOWN
 from flops_fit.fit.mixture_law import MixtureLaw
+from flops_fit.fit.points import Points
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
 from flops_fit.fit.valley import WINDOWS
 from flops_fit.quantities import Interval
@@ -44,7 +46,7 @@ def about_fit(law: ScalingLaw) -> list[str]:
         _about_intervals(law.headline),
         *_about_exponents(law),
         *_about_second(law),
-        _about_conventions(law.conventions),
+        _about_conventions(law.conventions, law.points),
     ]
 
 
@@ -128,12 +130,15 @@ def _about_second(law: ScalingLaw) -> Iterator[str]:
         )
 
 
-def _about_conventions(conventions: Conventions) -> str:
+def _about_conventions(conventions: Conventions, points: Points) -> str:
     """Say how N, C and L are counted, and how to declare what nobody did."""
-    n_params, flops, loss_unit = conventions.n_params, conventions.flops, conventions.loss_unit
+    n_params: str = conventions.n_params
+    flops, loss_unit = conventions.flops, conventions.loss_unit
     found = {"--n-is": n_params, "--c-is": flops, "--loss-unit": loss_unit}
-    unknown = ", ".join(option for option, said in found.items() if said == "unknown")
+    unknown = ", ".join(option for option, said in found.items() if said == UNKNOWN)
     hint = f" If you know better, say so: {unknown}." if unknown else ""
+    if n_params == UNKNOWN and np.all(points.n_params_nonembedding < points.n_params):
+        n_params = "as given (a smaller count, without embeddings, stands beside it)"
     return f"Counted as: N {n_params}, C {flops}, unit of L {loss_unit}.{hint}"
 
 

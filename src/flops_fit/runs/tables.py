@@ -12,6 +12,7 @@ from flops_fit.runs.complaints import Complaint, collected, some
 from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
 from flops_fit.runs.record import RunRecord
+from flops_fit.runs.repetition import repetition_findings
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
 from flops_fit.runs.steps import step_findings
 from flops_fit.runs.unfold import unfolded
@@ -28,7 +29,7 @@ class Table:
     loss_unit: str = "unknown"
     """Of the loss, where the layout says."""
     findings: tuple[Finding, ...] = ()
-    """What is odd about its columns."""
+    """What its columns say that the runs do not."""
 
 
 def read_table(
@@ -83,7 +84,10 @@ def load_table(
         raise collected(table.source, complaints)
     records = tuple(_record(found, row) for row in rows)
     return Table(
-        records=records, labels=_labels(found, rows), loss_unit=loss_unit, findings=step_findings(found)
+        records=records,
+        labels=_labels(found, rows),
+        loss_unit=loss_unit,
+        findings=(*step_findings(found), *repetition_findings(found, rows)),
     )
 
 
