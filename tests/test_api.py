@@ -104,3 +104,23 @@ def test_every_public_name_can_be_imported():
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'find_optimum'"):
         flops_fit.find_optimum  # noqa: B018
+
+
+def test_an_error_about_own_objects_has_a_fix_to_paste_and_is_shown_alone(dataset):
+    with pytest.raises(flops_fit.FlopsFitError, match="compute_budgets: 2 budgets, at least 7") as caught:
+        flops_fit.find_optimal(
+            model_cls=Mlp,
+            model_size_param="width",
+            dataset=dataset,
+            loss_fn=nn.functional.cross_entropy,
+            compute_budgets=[2e6, 3e6],
+        )
+    assert "`allow_thin_sweep=True`" in caught.value.fix
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+
+
+def test_the_result_tells_in_an_interpreter_where_it_is_kept(sweep):
+    out, result = sweep
+    assert repr(result).endswith(f"; kept in {out}")
+    assert len(repr(result).splitlines()) == 3

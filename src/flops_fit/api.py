@@ -124,10 +124,11 @@ def find_optimal(
     if spec is not None:
         if ignored := _changed(arguments):
             raise _two_sources(ignored)
-        return run_spec(load_spec(spec), report=report)
+        with told_in_python(arguments=False):
+            return run_spec(load_spec(spec), report=report)
     if model_cls is None or dataset is None or loss_fn is None:
         raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
-    with told_in_python():
+    with told_in_python(arguments=True):
         adapted = adapt(
             model_cls=model_cls,
             model_size_param=model_size_param,

@@ -21,14 +21,27 @@ from flops_fit.errors import PluginError, Problem, SpecError
 )
 def test_a_fix_can_be_pasted_into_the_call(where, fix, pasteable):
     problem = Problem(where=where, problem="is wrong", fix=fix, code="some-code")
-    with pytest.raises(SpecError, match="1 problem in the arguments:") as caught, told_in_python():
+    with (
+        pytest.raises(SpecError, match="1 problem in the arguments:") as caught,
+        told_in_python(arguments=True),
+    ):
         raise SpecError.of([problem], source="the spec")
     assert caught.value.fix == caught.value.problems[0].fix == pasteable
     assert f"{where.replace('budgets', 'compute_budgets')}: is wrong" in str(caught.value)
 
 
 def test_an_error_from_below_is_shown_once_with_its_cause():
-    with pytest.raises(PluginError, match=r"the traceback shows where") as caught, told_in_python():
+    with (
+        pytest.raises(PluginError, match=r"the traceback shows where") as caught,
+        told_in_python(arguments=True),
+    ):
         raise PluginError("it raised", fix="mend it (`--debug` shows where)", code="x") from OSError("gone")
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__context__ is None
+
+
+def test_a_spec_that_was_given_keeps_its_own_words():
+    problem = Problem(where="budgets", problem="is wrong", fix="write `seeds: [0]`", code="some-code")
+    with pytest.raises(SpecError, match="in sweep") as caught, told_in_python(arguments=False):
+        raise SpecError.of([problem], source="sweep.yaml")
+    assert caught.value.problems == (problem,)

@@ -16,8 +16,11 @@ _FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
 
 
 @contextmanager
-def told_in_python() -> Iterator[None]:
-    """Let errors in the block that were worded for specs and commands name arguments and tracebacks.
+def told_in_python(*, arguments: bool) -> Iterator[None]:
+    """Let errors in the block that were worded for commands speak to somebody who wrote Python.
+
+    Args:
+        arguments: Whether what is in error was given as arguments, so that fields of a spec mean nothing.
 
     Raises:
         FlopsFitError: the same object that the block raised, so that nothing is shown twice.
@@ -26,7 +29,7 @@ def told_in_python() -> Iterator[None]:
         yield
     except FlopsFitError as error:
         error.fix = error.fix.replace("`--debug` shows", "the traceback shows")
-        if isinstance(error, SpecError) and error.problems:
+        if arguments and isinstance(error, SpecError) and error.problems:
             error.problems = tuple(map(_in_arguments, error.problems))
             error.problem = error.problem.replace("in the spec", "in the arguments")
             error.fix = error.problems[0].fix
