@@ -34,9 +34,18 @@ def answer_kept(result: ScalingResult, args: argparse.Namespace, out: Path) -> i
 
 def _say_where(result: ScalingResult, out: Path) -> None:
     print(f"runs, law, plots and the report are in {out}: open {out / 'report.html'}", file=sys.stderr)
-    doubts = [finding.code for finding in result.diagnostics if finding.severity == "error"]
-    ask = f"predict {shlex.quote(str(out))} --flops {10 * result.law.flops_range[1]:.3g}"
-    print(f"next: flops-fit {f'explain {doubts[0]}' if doubts else ask}", file=sys.stderr)
+    print(f"next: flops-fit {_next(result, shlex.quote(str(out)))}", file=sys.stderr)
+
+
+def _next(result: ScalingResult, law: str) -> str:
+    """Return what is worth typing next: an unreliable law answers nothing, and a curve knows no best size."""
+    from flops_fit.fit import CurveLaw
+
+    if errors := [finding.code for finding in result.diagnostics if finding.severity == "error"]:
+        return f"explain {errors[0]}"
+    if isinstance(result.law.headline, CurveLaw):
+        return f"plot {law}"
+    return f"predict {law} --flops {10 * result.law.flops_range[1]:.3g}"
 
 
 def doing(what: str) -> None:
