@@ -29,11 +29,11 @@ def test_the_answer_stands_first_in_one_sentence_with_intervals_and_trust(page, 
     assert re.search(r"L\* loss, nats per token \S+ 95% interval", first_screen)
     assert f"{p.noise:.2%} of the least" in first_screen
     assert (
-        "Nothing found that speaks against this fit; about this answer, one reservation. "
-        "Extrapolated: 10 times the largest budget trained. Shown lower runs only," in first_screen
+        "Usable, with one reservation. "
+        "Extrapolated: 10 times the largest budget trained. Backtest, upper budgets predicted from lower ones:" in first_screen
     )
     assert re.search(
-        r"Shown lower runs only, \d of 6 intervals held N\*, \d of 6 intervals held L\.", first_screen
+        r"Backtest, upper budgets predicted from lower ones: \d of 6 intervals held N\*, \d of 6 intervals held L\.", first_screen
     )
 
 
@@ -108,7 +108,7 @@ def test_reservations_about_law_and_answer_are_counted_and_what_was_checked_stan
     assert "Usable, with 2 reservations. 4 budgets are few. Extrapolated:" in read(source).words
     verdict = source[source.index('<section class="verdict') : source.index("<nav")]
     assert verdict.count("<li>") == 2
-    assert '<p class="checked">Shown lower runs only,' in verdict
+    assert '<p class="checked">Backtest, upper budgets predicted from lower ones:' in verdict
 
 
 def test_words_between_backticks_are_code_and_nothing_in_them_is_markup(known_law, read, tmp_path):

@@ -77,7 +77,8 @@ def report_html(
 def _checked(law: ScalingLaw) -> tuple[str, ...]:
     """Say how often intervals held what upper runs showed; nothing where that could not be tried."""
     looks = hindsight_of(law)
-    return (f"Shown lower runs only, {' '.join(held_by(looks))}",) if looks else ()
+    held = " ".join(held_by(looks))
+    return (f"Backtest, upper budgets predicted from lower ones: {held}",) if looks else ()
 
 
 def _sentences(lines: Sequence[str]) -> list[str]:

@@ -60,13 +60,10 @@ def verdict_of(law: ScalingLaw, *, doubts: tuple[str, ...] = (), checked: tuple[
     elif simulated:  # what forecasts made of a formula speaks for nothing
         kind, mark, title, checked = "bad", "✕", "SIMULATED: no result", ()
         reasons = (*simulated, *warnings, *doubts)
-    elif warnings:
-        reasons = (*warnings, *doubts)
+    elif reasons := (*warnings, *doubts):
         kind, mark, title = "mixed", "!", f"Usable, with {_reservations(len(reasons))}"
     else:
         kind, mark, title = "good", "✓", "Nothing found that speaks against this fit"
-        title += f"; about this answer, {_reservations(len(doubts))}" * bool(doubts)
-        reasons = doubts
     return Verdict(kind=kind, mark=mark, title=title, reasons=reasons, checked=checked)
 
 
