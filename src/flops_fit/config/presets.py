@@ -64,7 +64,7 @@ def demo_spec(out: Path, *, seeds: int) -> SweepSpec:
         {
             "model": "gpt",
             "data": {"kind": "stdlib_text", "length": 64},
-            "budgets": {"start": 1.2e10, "stop": 1.2e11, "count": 7},
+            "budgets": {"start": 1e10, "stop": 1e11, "count": 7},
             "seeds": list(range(seeds)),
             "design": {"sizes_per_budget": 8, "window": 3.5},
             # What `lr: auto` finds at so few tokens per step lies well below the family's own rate.
