@@ -42,8 +42,8 @@ def interrupted(plan, spec, path, number, *, after):
 
 
 BUDGETS = {
-    "budgets": (4e6, 8e6),
-    "design": {"sizes_per_budget": 3, "units_per_param": 600.0, "window": 2.0, "min_steps": 50},
+    "budgets": (4e6, 2.4e7),
+    "design": {"sizes_per_budget": 3, "units_per_param": 600.0, "window": 3.0, "min_steps": 50},
 }
 """Trunks that take long enough for a signal to find them in the middle."""
 
