@@ -38,3 +38,8 @@ def test_ratios_have_three_digits_and_no_exponent(value, text):
 def test_intervals_are_written_out():
     assert numbers.count_range(Interval(9.5e6, 1.23e9)) == "9.50M to 1.23B"
     assert numbers.loss_range(Interval(2.1, 2.2)) == "2.100 to 2.200"
+
+
+def test_absurd_ratios_stay_short():
+    assert numbers.times(4.5e72) == numbers.ratio(4.5e72) == "4.5e+72"
+    assert numbers.times(12_345.0) == "12,345"

@@ -34,13 +34,17 @@ def unit(name: str) -> str:
 
 
 def ratio(value: float) -> str:
-    """Format a ratio to three digits, e.g. 20.4 or 18.0; thousands in full."""
-    return f"{value:#.3g}".rstrip(".") if value < 999.5 else f"{value:,.0f}"
+    """Format a ratio to three digits, e.g. 20.4 or 18.0; thousands in full, more as a power of ten."""
+    return f"{value:#.3g}".rstrip(".") if value < 999.5 else _large(value)
 
 
 def times(value: float) -> str:
     """Format how many times larger something is, e.g. 10 or 2.5."""
-    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+    return f"{value:.3g}" if value < 999.5 else _large(value)
+
+
+def _large(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.2g}"
 
 
 def count_range(interval: Interval) -> str:

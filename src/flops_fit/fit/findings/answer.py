@@ -17,7 +17,7 @@ def about_answer(headline: Law) -> Iterator[Finding]:
         yield Finding(
             code="undetermined-size",
             severity="error",
-            message=f"N* is known only within a factor {width:.1f} at the largest budget.",
+            message=f"N* is known only within a factor {_short(width)} at the largest budget.",
             action="train more sizes around the minimum of the upper budgets, or more seeds",
             value=width,
             threshold=_WIDE,
@@ -31,3 +31,7 @@ def about_answer(headline: Law) -> Iterator[Finding]:
             action="extrapolate with the exponent at the top; quote the other for comparison only",
             value=whole.value - local.value,
         )
+
+
+def _short(factor: float) -> str:
+    return f"{factor:.1f}" if factor < 1000 else f"{factor:.2g}"
