@@ -13,6 +13,7 @@ from flops_fit.errors import (
     SpecError,
     argument,
     speaking_to_command_line,
+    text_argument,
 )
 
 TREE = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlopsFitError)]
@@ -80,3 +81,19 @@ def test_an_argument_is_spelt_as_whoever_asks_would():
         typed = [argument("n_params"), argument("n_params", "1e8"), argument("accept_unreliable", "True")]
     assert typed == ["--n-params", "--n-params 1e8", "--accept-unreliable"]
     assert [argument("n_params"), argument("n_params", "1e8")] == ["n_params", "n_params=1e8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "command", "python"),
+    [
+        ("form", "m2", "--form m2", 'form="m2"'),
+        ("loss_unit", "top-1 error", "--loss-unit 'top-1 error'", 'loss_unit="top-1 error"'),
+        ("where", {"data": "it's µ"}, """--where 'data=it'"'"'s µ'""", """where={"data": "it's µ"}"""),
+        ("columns", {"N": "n", "D": "d"}, "--columns N=n,D=d", 'columns={"N": "n", "D": "d"}'),
+    ],
+)
+def test_an_argument_of_text_is_quoted_as_its_reader_quotes(name, value, command, python):
+    assert text_argument(name, value) == python
+    assert eval(f"dict({python})") == {name: value}
+    with speaking_to_command_line():
+        assert text_argument(name, value) == command

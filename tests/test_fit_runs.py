@@ -69,13 +69,13 @@ def test_a_table_that_is_renamed_filtered_and_declared_answers_the_same(frame, a
 def test_several_sets_are_not_mixed_silently(frame):
     mixed = pd.concat([frame.assign(data="c4"), frame.assign(data="wiki", loss=1.03 * frame["loss"])])
     (finding,) = [f for f in flops_fit.fit_runs(mixed).diagnostics if f.code == "several-sets"]
-    assert "--where data=c4" in finding.action
+    assert 'where={"data": "c4"}' in finding.action
 
 
 def test_a_mixture_that_nothing_fits_is_named_in_the_refusal(frame):
     mixed = pd.concat([frame.assign(data="c4"), frame.assign(data="wiki", loss=2 * frame["loss"])])
     with pytest.raises(
-        FlopsFitError, match=r"(?s)At no budget .* Column 'data' names 2 sets .* --where data=wiki"
+        FlopsFitError, match=r"""(?s)At no budget .* Column 'data' names 2 sets .* where={"data": "wiki"}"""
     ):
         flops_fit.fit_runs(mixed)
 

@@ -13,7 +13,9 @@ Each message has three parts: the problem (where, what was found, what is allowe
 paste or to do) and the command that explains its code, from docs/reference/errors.md.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,11 +35,26 @@ def speaking_to_command_line() -> Iterator[None]:
         _TO_COMMAND_LINE.reset(before)
 
 
+def by_interface(*, command: str, python: str) -> str:
+    """Return the wording for whoever asks: on the command line, or in Python."""
+    return command if _TO_COMMAND_LINE.get() else python
+
+
 def argument(name: str, value: str = "") -> str:
     """Spell an argument as whoever asks would: `n_params=1e8`, on the command line `--n-params 1e8`."""
-    if _TO_COMMAND_LINE.get():
-        return f"--{name.replace('_', '-')} {value}".removesuffix(" True").rstrip()
-    return f"{name}={value}" if value else name
+    return by_interface(
+        command=f"--{name.replace('_', '-')} {value}".removesuffix(" True").rstrip(),
+        python=f"{name}={value}" if value else name,
+    )
+
+
+def text_argument(name: str, value: str | Mapping[str, str]) -> str:
+    """Spell an argument of text, or of names and texts: `where={"data": "c4"}`, as `--where data=c4`."""
+    pairs = value if isinstance(value, str) else ",".join(f"{key}={text}" for key, text in value.items())
+    return by_interface(
+        command=argument(name, shlex.quote(pairs)),
+        python=argument(name, json.dumps(value, ensure_ascii=False)),
+    )
 
 
 class FlopsFitError(Exception):

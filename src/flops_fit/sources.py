@@ -10,7 +10,7 @@ from typing import Any
 
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
-from flops_fit.errors import StoreError, TableError
+from flops_fit.errors import StoreError, TableError, by_interface
 from flops_fit.fit import about_sets
 from flops_fit.runs import RUNS_FILE, DataFrame, RunRecord, RunStore, audit_findings, load_table
 
@@ -53,7 +53,10 @@ def read_runs(
     if columns or where or layout:
         raise TableError(
             f"columns, where and layout choose from a table; {source if is_sweep else 'the source'} is none.",
-            fix="leave them out, or write a table first: flops-fit export DIR --to runs.csv",
+            fix="leave them out, or write a table first: "
+            + by_interface(
+                command="flops-fit export DIR --out runs.csv", python='export_runs("DIR", "runs.csv")'
+            ),
             code="not-a-table",
         )
     if isinstance(source, str | Path):

@@ -46,7 +46,7 @@ def test_the_fix_names_sizes_at_budgets_around_the_best_run(chinchilla_runs, tru
 
 def test_one_size_is_told_of_the_curves(chinchilla_runs):
     runs = [replace(r, n_params=1e7, n_units=r.flops / 6e7) for r in chinchilla_runs()]
-    assert refused(check_determined, runs).fix.endswith("fit a curve: --form m2")
+    assert refused(check_determined, runs).fix.endswith('fit a curve: form="m2"')
 
 
 def test_a_fixed_ratio_is_told_of_other_ratios_at_the_same_compute(chinchilla_runs):

@@ -19,7 +19,10 @@ def test_sets_that_follow_different_laws_are_told_with_what_to_paste(two_sets):
     (finding,) = about_sets(runs, {"note": ("x",) * len(runs), "data": names})
     assert (finding.code, finding.severity) == ("several-sets", "warning")
     assert "Column 'data' names 2 sets" in finding.message
-    assert finding.action.splitlines()[1:] == ["    --where data=c4", """    --where 'data=it'"'"'s wiki'"""]
+    assert finding.action.splitlines()[1:] == [
+        '    where={"data": "c4"}',
+        """    where={"data": "it's wiki"}""",
+    ]
     assert finding.value > 2 > finding.threshold
 
 
@@ -30,7 +33,7 @@ def test_sets_of_few_runs_are_neither_counted_nor_offered_but_named(two_sets, ch
     (finding,) = about_sets((*runs, *few, *broken), {"data": (*names, *["pile"] * 7, *["books"] * 9)})
     assert "Column 'data' names 2 sets" in finding.message
     assert finding.message.endswith("Left out, for having fewer than 8 runs with a loss: 'books', 'pile'.")
-    assert finding.action.count("--where") == 2
+    assert finding.action.count("where=") == 2
 
 
 def test_names_that_make_no_difference_are_no_sets(two_sets, chinchilla_runs):

@@ -40,7 +40,7 @@ Power laws through the interpolated minima alone, each by least squares in linea
   D*(C) = 5.27 · C^0.5000, R² = 0.9980 over 7 budgets.
   L*(C) = 2 + 47.43 · C^-0.1000, over 7 budgets.
 Second opinion, 'known': at 1.00e+17 FLOPs N 10.0M, L 2.946; a = 0.500 (0.455 to 0.550).
-Counted as: N unknown, C 6ND, unit of L nats per token. If you know better, say so: --n-is.
+Counted as: N unknown, C 6ND, unit of L nats per token. If you know better, say so: n_params.
 
 What each method makes of the same runs, and how far it missed upper runs when shown lower ones:
 
@@ -156,4 +156,4 @@ def test_a_second_count_of_parameters_is_mentioned_where_nobody_said_what_n_is(t
     both = replace(told.points, n_params_nonembedding=0.9 * told.points.n_params)
     text = ScalingResult(replace(told, points=both)).describe()
     assert "N as given (a smaller count, without embeddings, stands beside it), C 6ND" in text
-    assert "say so: --n-is." in text
+    assert "say so: n_params." in text

@@ -59,9 +59,9 @@ def test_devices_are_found_whatever_their_capitals_and_by_their_peak():
         ({"device": "H10"}, "unknown-device", "use 'H100'"),
         ({"device": "abacus"}, "unknown-device", "peak FLOP/s as a number"),
         ({"device": "12"}, "unknown-device", "peak FLOP/s as a number"),
-        ({"device": "H100"}, "no-utilisation", "--utilisation 0.4"),
+        ({"device": "H100"}, "no-utilisation", "utilisation=0.4"),
         ({"device": "H100", "utilisation": 40}, "bad-utilisation", "0.4"),
-        ({"utilisation": 0.4}, "no-device", "--device H100"),
+        ({"utilisation": 0.4}, "no-device", 'device="H100"'),
     ],
 )
 def test_a_machine_that_is_not_told_is_not_assumed(known_law, asked, code, hint):

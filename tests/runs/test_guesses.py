@@ -1,6 +1,6 @@
 import pytest
 
-from flops_fit.errors import TableError
+from flops_fit.errors import TableError, speaking_to_command_line
 from flops_fit.runs import read_table
 from flops_fit.runs.guesses import step_counter, units_of_steps
 
@@ -38,7 +38,7 @@ TABLES = {
 def test_a_table_of_a_common_source_gets_a_mapping_to_paste(tmp_path, header, suggested):
     path = tmp_path / "runs.csv"
     path.write_text(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
-    with pytest.raises(TableError) as caught:
+    with speaking_to_command_line(), pytest.raises(TableError) as caught:
         read_table(path)
     assert caught.value.fix == suggested
 

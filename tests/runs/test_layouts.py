@@ -123,8 +123,9 @@ def test_a_fix_repeats_the_layout_and_what_was_named_rightly(file):
     with pytest.raises(TableError) as caught:
         read_table(path, **options)
     assert caught.value.fix == (
-        "--layout wandb --columns N=num_params,loss=val/loss,D=COLUMN, where COLUMN is one of Name, State, "
-        "seq_len, _step, _runtime; if _step is all there is, add a column D = _step · batch_size · seq_len"
+        'layout="wandb", columns={"N": "num_params", "loss": "val/loss", "D": "COLUMN"}, where COLUMN is one '
+        "of Name, State, seq_len, _step, _runtime; if _step is all there is, add a column D = "
+        "_step · batch_size · seq_len"
     )
 
 
@@ -133,8 +134,8 @@ def test_cells_of_crashed_runs_point_to_the_layout_that_knows_them(file):
     columns = {"N": "num_params", "D": "_step", "loss": "val/loss"}
     with pytest.raises(TableError, match="found line 3: NaN") as caught:
         read_table(path, columns=columns)
-    assert caught.value.fix.startswith("add --layout wandb, ")
-    assert caught.value.fix.endswith("--where State=finished")
+    assert caught.value.fix.startswith('add layout="wandb", ')
+    assert caught.value.fix.endswith('where={"State": "finished"}')
     assert len(read_table(path, columns=columns, where={"State": "finished"})) == 1
     assert [r.status for r in read_table(path, columns=columns, layout="wandb")] == ["completed", "failed"]
 

@@ -108,7 +108,7 @@ def test_c_is_the_compute_of_the_run_where_a_table_has_flops_of_something_else_t
 
 
 def test_small_letters_are_suggested_and_not_assumed(table):
-    with pytest.raises(TableError, match="--columns N=n,D=d"):
+    with pytest.raises(TableError, match=r'columns={"N": "n", "D": "d"}'):
         read_table(table("n,d,loss", "1e6,2e7,3.5"))
 
 
@@ -123,7 +123,7 @@ def test_missing_columns_are_named_with_what_was_found_and_a_fix_to_paste(table)
         read_table(table("params,tokens,final_loss", "1e6,2e7,3.5"))
     assert str(caught.value).partition("runs.csv")[2] == (
         ": no column for N (n_params), D (n_units), loss (loss); the table has params, tokens, final_loss.\n"
-        "  fix: --columns N=params,D=tokens,loss=final_loss\n"
+        '  fix: columns={"N": "params", "D": "tokens", "loss": "final_loss"}\n'
         "  see: flops-fit explain missing-column"
     )
 
@@ -152,10 +152,10 @@ def test_many_bad_lines_are_counted_not_listed(table):
         (
             {"N": "parms"},
             "N is said to be 'parms', but the table has params, tokens, loss",
-            "--columns N=params",
+            'columns={"N": "params"',
         ),
         ({"M": "params"}, "columns: 'M' is none of", "leave out M=params"),
-        ({"n_param": "params"}, "columns: 'n_param' is none of", "--columns n_params=params"),
+        ({"n_param": "params"}, "columns: 'n_param' is none of", 'columns={"n_params": "params"}'),
     ],
 )
 def test_a_wrong_mapping_is_put_right(table, columns, message, fix):

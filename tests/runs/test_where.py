@@ -46,16 +46,20 @@ def test_columns_that_are_mapped_can_choose_too(frame):
 @pytest.mark.parametrize(
     ("where", "message", "fix"),
     [
-        ({"dta": "c4"}, "no column is called 'dta'; the table has N, D, loss, data, lr", "--where data=c4"),
+        (
+            {"dta": "c4"},
+            "no column is called 'dta'; the table has N, D, loss, data, lr",
+            'where={"data": "c4"}',
+        ),
         (
             {"data": "wikk"},
             r"no row has data = wikk; found c4 \(2 rows\), wiki \(1 row\)",
-            "--where data=wiki",
+            'where={"data": "wiki"}',
         ),
         (
             {"data": "c4", "lr": 5},
             r"no row has lr = 5; found 0.001 \(1 row\), 0.002 \(1 row\)",
-            "--where lr=0.001",
+            'where={"lr": "0.001"}',
         ),
     ],
 )

@@ -61,8 +61,8 @@ def _override(written: Written, override: str) -> Written:
         raise _bad_override(override, "it is not PATH=VALUE")
     try:
         value = read_value(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise _bad_override(override, f"{text!r} is not a YAML value") from error
+    except (yaml.YAMLError, ValueError):
+        raise _bad_override(override, f"{text!r} is not a YAML value") from None
     values = _with(dict(written.values), place, value, override)
     return replace(written, values=values, overrides={**written.overrides, place: override})
 

@@ -135,16 +135,16 @@ def write_initial_spec(
             file.write(f"# yaml-language-server: $schema={schema.name}\n{text}")
         # Not the user's own: what is installed may have changed since an earlier one was written.
         schema.write_text(json.dumps(SweepSpec.model_json_schema(), indent=2), encoding="utf-8")
-    except FileExistsError as error:
+    except FileExistsError:
         raise StoreError(
             f"{path}: exists and is kept", fix=f"add --out {path.stem}-2{path.suffix}", code="spec-exists"
-        ) from error
+        ) from None
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written: {error.strerror}",
             fix="name a file in a folder that exists",
             code="unwritable-spec",
-        ) from error
+        ) from None
 
 
 def init_text(model: str, data: str, preset: Literal["quick", "thorough"]) -> str:

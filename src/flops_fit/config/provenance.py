@@ -85,7 +85,7 @@ def write_spec_json(
             f"{path}: cannot be written: {error.strerror}",
             fix="choose another directory: --set output_dir=sweep-2, or --out of the demo",
             code="unwritable-spec",
-        ) from error
+        ) from None
 
 
 def package_versions() -> dict[str, str]:

@@ -86,7 +86,7 @@ def read_value(text: str) -> Any:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         near = difflib.get_close_matches(
             path.name, [p.name for p in path.parent.glob("*.*")], n=1, cutoff=0.8
         )
@@ -94,13 +94,13 @@ def _text(path: Path) -> str:
             f"{path}: no such file",
             fix=f"use {path.with_name(near[0])}" if near else f"write a spec to start from with `{EXAMPLE}`",
             code="no-such-spec",
-        ) from error
+        ) from None  # the message says it all
     except (OSError, ValueError) as error:
         raise SpecError(
             f"{str(path)[:200]}: cannot be read: {getattr(error, 'strerror', None) or error}",
             fix="name a text file in UTF-8, e.g. sweep.yaml",
             code="unreadable-spec",
-        ) from error
+        ) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -119,9 +119,9 @@ def _from_yaml(text: str, name: str) -> Written:
         values: Any = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _broken(name, "YAML", str(error.problem), mark.line + 1 if mark else None) from error
+        raise _broken(name, "YAML", str(error.problem), mark.line + 1 if mark else None) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _broken(name, "YAML", str(error), None) from error
+        raise _broken(name, "YAML", str(error), None) from None
     return Written(values=values, name=name, lines=_lines(node, name) if node else {})
 
 
@@ -163,16 +163,16 @@ def _from_toml(text: str, name: str) -> Written:
     try:
         return Written(values=tomllib.loads(text), name=name)
     except (ValueError, RecursionError) as error:
-        raise _broken(name, "TOML", str(error), None) from error
+        raise _broken(name, "TOML", str(error), None) from None
 
 
 def _from_json(text: str, name: str) -> Written:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _broken(name, "JSON", error.msg, error.lineno) from error
+        raise _broken(name, "JSON", error.msg, error.lineno) from None
     except (ValueError, RecursionError) as error:
-        raise _broken(name, "JSON", str(error), None) from error
+        raise _broken(name, "JSON", str(error), None) from None
     # The spec.json of a sweep holds its spec beside the versions it ran with.
     return Written(values=values["spec"] if _is_provenance(values) else values, name=name)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flops_fit.engine.cost import Estimate, Expected
 from flops_fit.engine.memory import MemoryNeed, in_words
+from flops_fit.errors import argument
 from flops_fit.text_columns import aligned
 
 BUSY = 0.9
@@ -30,12 +31,13 @@ def _sizes(estimate: Estimate) -> list[str]:
 def _totals(estimate: Estimate) -> list[str]:
     at_a_time = f"{estimate.workers} processes side by side" if estimate.workers > 1 else "one process"
     device = "core-hours" if estimate.device == "cpu" else "GPU-hours"
+    unpriced = f"give {argument('price_per_hour')}"
     return [
         f"{estimate.runs_left} of {estimate.runs_total} runs are left, for {at_a_time}",
         f"wall-clock: {_told(estimate.wall_s, _duration)}, {', '.join(estimate.not_counted)} not counted",
         f"{device}: {_told(estimate.device_hours, _number)}",
         f"energy: {_told(estimate.energy_kwh, _kwh) if estimate.energy_kwh else 'not reported'}",
-        f"price: {_told(estimate.price, _number) if estimate.price else 'give --price-per-hour'}",
+        f"price: {_told(estimate.price, _number) if estimate.price else unpriced}",
         f"memory: {_memory(estimate.memory)}" if estimate.memory else "memory: none",
         f"(calibrated in {_duration(estimate.calibration_s)}; intervals: 95%)",
         *_busy(estimate),

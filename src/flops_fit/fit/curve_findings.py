@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from flops_fit.design import Finding
+from flops_fit.errors import text_argument
 from flops_fit.fit.curve_law import CurveLaw
 from flops_fit.fit.findings.table import about_table
 from flops_fit.fit.points import Points
@@ -71,7 +72,8 @@ def _about_kinds(law: CurveLaw) -> Iterator[Finding]:
             code="mixed-curves",
             severity="warning",
             message=f"Runs of the same {law.over} differ by {scatter:.1%} in loss, more than seeds do.",
-            action="fit one architecture and one data set at a time, e.g. --where group=NAME",
+            action="fit one architecture and one data set at a time, e.g. "
+            + text_argument("where", {"group": "NAME"}),
             value=scatter,
             threshold=_DIFFERENT,
         )

@@ -8,7 +8,7 @@ from pydantic import PlainSerializer, PlainValidator
 from scipy.special import stdtrit
 
 from flops_fit.components import SurfaceForm
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, argument, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.bootstrap import N_DRAWS, bootstrap
 from flops_fit.fit.budgets import budgets_of
@@ -139,7 +139,7 @@ class CurveLaw:
             known = "the best size at each compute" if self.over == "compute" else f"N = {self.n_params:.4g}"
             raise FitError(
                 f"The curve {self.name!r} knows the loss of {known} only; asked was N = {n_params:.4g}.",
-                fix="fit runs of several sizes with --form auto",
+                fix=f"fit runs of several sizes with {text_argument('form', 'auto')}",
                 code="another-size",
             )
         return self.loss_over(n_units)
@@ -213,8 +213,8 @@ def _check_one_size(points: Points, form: SurfaceForm) -> None:
     if len(sizes) > 1:
         raise FitError(
             f"The curve {form.kind!r} is the loss over data at one size; the runs have {len(sizes)} sizes.",
-            fix="leave out `fit` (or --form) for a law of N and D; or fit the losses at the minima of "
-            f"IsoFLOP budgets: fit: {{kind: {form.kind}, over: compute}}",
+            fix=f"leave out `fit` (or {argument('form')}) for a law of N and D; or fit the losses "
+            f"at the minima of IsoFLOP budgets: fit: {{kind: {form.kind}, over: compute}}",
             code="several-sizes",
         )
 
@@ -226,7 +226,8 @@ def _check_enough(points: Points, form: SurfaceForm, over: str) -> None:
         raise FitError(
             f"The curve {form.kind!r} has {len(form.param_names)} parameters and needs {needed} {what}; the "
             f"runs have {n_distinct}.",
-            fix="train more of them, or choose a curve of fewer parameters: --form m1 or --form m2",
+            fix="train more of them, or choose a curve of fewer parameters: "
+            f"{text_argument('form', 'm1')} or {text_argument('form', 'm2')}",
             code="too-few-runs",
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.points import Points
@@ -63,7 +63,8 @@ def check_minima(points: Points) -> None:
     raise FitError(
         f"No budget shows a minimum: the best run is the smallest size at {smallest} of {len(sides)} budgets "
         f"and the largest at {len(sides) - smallest}, so the best size lies beyond, nobody knows how far.",
-        fix=f"train {_beyond(budgets, sides)}; or believe a surface about it: --form chinchilla",
+        fix=f"train {_beyond(budgets, sides)}; or believe a surface about it: "
+        + text_argument("form", "chinchilla"),
         code="no-interior-minimum",
     )
 
@@ -81,7 +82,8 @@ def grid_to_train(points: Points, around: Floats = _AROUND) -> str:
 def _check_sizes(points: Points) -> None:
     n_sizes = len(np.unique(np.round(np.log(points.n_params), 3)))
     if n_sizes < _FEWEST_SIZES:
-        alone = "; or, for the loss over data at one size, fit a curve: --form m2" if n_sizes == 1 else ""
+        curve = f"; or, for the loss over data at one size, fit a curve: {text_argument('form', 'm2')}"
+        alone = curve if n_sizes == 1 else ""
         raise FitError(
             f"The runs have {n_sizes} model size{'s' * (n_sizes > 1)}; at least {_FEWEST_SIZES} are needed.",
             fix=f"train at least five sizes at every budget: {grid_to_train(points)}{alone}",

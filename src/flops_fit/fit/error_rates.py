@@ -6,6 +6,7 @@ import numpy as np
 
 from flops_fit.components import FitForm, SurfaceForm
 from flops_fit.design import Finding
+from flops_fit.errors import text_argument
 from flops_fit.fit.conventions import UNKNOWN
 from flops_fit.fit.forms import Bounded
 from flops_fit.fit.points import Points
@@ -37,10 +38,11 @@ def about_error_rates(points: Points, form: FitForm | None, loss_unit: str) -> I
         return
     low, high = np.round(points.loss.min(), 3), np.round(points.loss.max(), 3)
     treated = "they are fitted by 'bounded'" if bounded else "no power law holds up to 1"
-    better = "fit --form bounded, or cross-entropy" if unsuited else "fit cross-entropy"
+    better = f"fit {text_argument('form', 'bounded')}, or cross-entropy" if unsuited else "fit cross-entropy"
     yield Finding(
         code="error-rates",
         severity="error" if unsuited else "warning",
         message=f"Losses from {low:g} to {high:g} look like error rates: {treated}.",
-        action=f"{better} if you have it; say what they are: --loss-unit 'top-1 error' or 'nats per image'",
+        action=f"{better} if you have it; say what they are: {text_argument('loss_unit', 'top-1 error')} "
+        f"or {text_argument('loss_unit', 'nats per image')}",
     )

@@ -35,7 +35,7 @@ def fit_imported(
     try:
         return fit_law(records, form, unit=unit, declared=declared, planned=planned)
     except FitError as error:
-        raise _with_sets(error, planned) from error
+        raise _with_sets(error, planned) from None
 
 
 def _with_sets(error: FitError, planned: Sequence[Finding]) -> FitError:

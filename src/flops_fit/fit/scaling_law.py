@@ -105,7 +105,7 @@ def law_from_json(text: str, *, source: str = "This text") -> ScalingLaw:
             f"{source} is no scaling law that this version of flops-fit can read: {where}{first['msg']}.",
             fix="fit the runs again: flops-fit fit RUNS --out DIR",
             code="not-a-law",
-        ) from error
+        ) from None
     return law if law.headline is not None else _fitted_again(law)
 
 

@@ -1,6 +1,5 @@
 """Whether a table holds several sets of runs that follow different laws, e.g. trained on different data."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +7,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from flops_fit.design import Finding
+from flops_fit.errors import by_interface, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import bisquare, robust_scale
 from flops_fit.runs import RunRecord
@@ -34,7 +34,8 @@ def about_sets(records: Sequence[RunRecord], labels: Mapping[str, Sequence[str]]
         return ()
     column = max(ratios, key=lambda name: ratios[name])
     large, small = _by_size(records, labels[column])
-    choices = "".join(f"\n    --where {shlex.quote(f'{column}={name}')}" for name in large)
+    choices = "".join(f"\n    {text_argument('where', {column: name})}" for name in large)
+    call = by_interface(command="command", python="call")
     return (
         Finding(
             code="several-sets",
@@ -42,7 +43,7 @@ def about_sets(records: Sequence[RunRecord], labels: Mapping[str, Sequence[str]]
             message=f"Column {column!r} names {len(large)} sets of runs whose losses follow different laws "
             f"({ratio:.2g} times less scatter around one law each); this fit mixes them."
             + _not_compared(small),
-            action=f"fit one at a time; add one of these to the command:{choices}",
+            action=f"fit one at a time; add one of these to the {call}:{choices}",
             value=ratio,
             threshold=_WORTH_A_WORD,
         ),

@@ -131,11 +131,11 @@ def _write(target: Path, texts: dict[Path, str]) -> None:
         for path, text in texts.items():
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (target / path).write_text(text, encoding="utf-8")
-    except FileExistsError as error:
+    except FileExistsError:
         raise PluginError(
             f"{target}: exists and is kept as it is.",
             fix=f"add `--directory {target}-2`, or move it away",
             code="directory-exists",
-        ) from error
+        ) from None
     except OSError as error:
-        raise unwritable(target, error) from error
+        raise unwritable(target, error) from None

@@ -5,6 +5,7 @@ from textwrap import fill
 
 import numpy as np
 
+from flops_fit.errors import argument, by_interface
 from flops_fit.fit import Conventions, CurveLaw, Estimate, Law, ScalingLaw, ValleyLaw
 from flops_fit.fit.competition import AHEAD, Rival
 from flops_fit.fit.conventions import UNKNOWN
@@ -134,7 +135,11 @@ def _about_conventions(conventions: Conventions, points: Points) -> str:
     """Say how N, C and L are counted, and how to declare what nobody did."""
     n_params: str = conventions.n_params
     flops, loss_unit = conventions.flops, conventions.loss_unit
-    found = {"--n-is": n_params, "--c-is": flops, "--loss-unit": loss_unit}
+    found = {
+        by_interface(command="--n-is", python="n_params"): n_params,
+        by_interface(command="--c-is", python="flops"): flops,
+        argument("loss_unit"): loss_unit,
+    }
     unknown = ", ".join(option for option, said in found.items() if said == UNKNOWN)
     hint = f" If you know better, say so: {unknown}." if unknown else ""
     if n_params == UNKNOWN and np.all(points.n_params_nonembedding < points.n_params):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, argument, text_argument
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result.devices import find_device
@@ -66,14 +66,15 @@ def machine_of(law: ScalingLaw, device: str | float | None, utilisation: float |
     if utilisation is None:
         raise FitError(
             f"How much of its peak of {found.peak:.3g} FLOP/s does {found.name} sustain? Nothing says.",
-            fix="state it: --utilisation 0.4 (runs of 405B parameters on H100 reached 0.38 to 0.43: Llama 3, "
-            "arXiv:2407.21783, table 4); leave out the device for the speed of the sweep's own machine",
+            fix=f"state it: {argument('utilisation', '0.4')} (runs of 405B parameters on H100 "
+            "reached 0.38 to 0.43: Llama 3, arXiv:2407.21783, table 4); leave out the device for the speed "
+            "of the sweep's own machine",
             code="no-utilisation",
         )
     if not 0 < utilisation <= 1:
         raise FitError(
-            f"utilisation is a share of the peak, above 0 and up to 1; found {utilisation!r}.",
-            fix="state e.g. 0.4",
+            f"{argument('utilisation')} is a share of the peak, above 0 and up to 1; found {utilisation!r}.",
+            fix=f"state e.g. {argument('utilisation', '0.4')}",
             code="bad-utilisation",
         )
     speed = found.peak * utilisation
@@ -101,7 +102,7 @@ def compute_of(machine: Machine | None, hours: float | None, flops: float | None
     if machine is None:
         raise FitError(
             "Hours say nothing without a speed: no run of this law was timed, and no device is named.",
-            fix="name one: --device H100 --utilisation 0.4",
+            fix=f"name one: {text_argument('device', 'H100')} and {argument('utilisation', '0.4')}",
             code="no-speed",
         )
     return machine.flops(3600 * hours)
@@ -122,7 +123,8 @@ def _measured(law: ScalingLaw) -> Machine | None:
 def _without_device(utilisation: float) -> FitError:
     return FitError(
         f"utilisation is {utilisation!r}, but of which device?",
-        fix="name one: --device H100; or leave out the utilisation for the speed of the sweep's own machine",
+        fix=f"name one: {text_argument('device', 'H100')}; or leave out the utilisation for the speed of the "
+        "sweep's own machine",
         code="no-device",
     )
 

@@ -1,10 +1,10 @@
 """Which column of a table holds what: by our names, by symbols, or as the user says."""
 
 import difflib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from flops_fit.errors import by_interface, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
 from flops_fit.runs.guesses import layout_of, likely, step_counter, units_of_steps
@@ -97,8 +97,10 @@ def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str
     pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in missing}
     if missing and "flops" not in columns.places and (compute := likely("flops", free)):
         pairs.setdefault("C", compute)
-    options = f"--columns {shlex.quote(','.join(f'{key}={name}' for key, name in pairs.items()))}"
-    options = f"--layout {layout} {options}" if layout else options
+    options = text_argument("columns", pairs)
+    options = by_interface(command=" ", python=", ").join(
+        [text_argument("layout", layout), options] if layout else [options]
+    )
     if _ANY not in pairs.values():
         return options
     rest = [name for name in free if name not in pairs.values()]
@@ -127,7 +129,7 @@ def _misdirected(
         if SYMBOLS.get(key, key) not in ours:
             close = [name for name in allowed if name.lower() == key.lower()]
             close += difflib.get_close_matches(key, allowed, n=1)
-            fix = f"--columns {close[0]}={column}" if close else f"leave out {key}={column}"
+            fix = text_argument("columns", {close[0]: column}) if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
         elif place_of(names, column) is None:
             yield Complaint(

@@ -40,7 +40,7 @@ def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
         else:
             raise _unknown_format(target)
     except OSError as error:
-        raise unwritable(target, error) from error
+        raise unwritable(target, error) from None
 
 
 def _write_csv(records: Sequence[RunRecord], path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from flops_fit.errors import TableError
+from flops_fit.errors import TableError, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.columns import SYMBOLS, place_of
 from flops_fit.runs.record import COLUMNS
@@ -144,6 +144,7 @@ def _unknown(name: str) -> Layout:
     near = (difflib.get_close_matches(name, LAYOUTS, n=1) or ["wandb"])[0]
     raise TableError(
         f"No layout is called {name!r}; known: {', '.join(LAYOUTS)}.",
-        fix=f"use {near!r}, or name the columns: --columns N=params,D=tokens,loss=val_loss",
+        fix=f"use {near!r}, or name the columns: "
+        + text_argument("columns", {"N": "params", "D": "tokens", "loss": "val_loss"}),
         code="unknown-layout",
     )

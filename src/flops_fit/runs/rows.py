@@ -67,7 +67,7 @@ def read_rows(source: str | Path | DataFrame) -> Rows:
             f"{path} cannot be read: {error.strerror or error}.",
             fix="give the path of a CSV, Parquet or JSON lines file, or of a sweep directory",
             code="no-table",
-        ) from error
+        ) from None
     if suffix in JSON_LINES:
         return _of_objects(path, _json_lines(path, text))
     return _of_objects(path, _json_list(path, text)) if suffix == ".json" else _read_csv(path, text)
@@ -100,12 +100,12 @@ def arrow() -> tuple[ModuleType, ModuleType]:
     """
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
+    except ImportError:
         raise TableError(
             "Parquet files take the package pyarrow, which is not installed.",
             fix="pip install pyarrow, or use CSV or JSON lines",
             code="needs-pyarrow",
-        ) from error
+        ) from None
 
 
 def _names(columns: Iterable[object]) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def _text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unusable(path, f"it is no UTF-8 text: {error}", "save it as comma-separated UTF-8") from error
+        raise _unusable(path, f"it is no UTF-8 text: {error}", "save it as comma-separated UTF-8") from None
     if not text.strip():
         raise _unusable(path, "it is empty", "write a header and one row per run")
     return text
@@ -145,7 +145,7 @@ def _read_csv(path: Path, text: str) -> Rows:
         reader = csv.reader(io.StringIO(text, newline=""))
         lines = [Row(f"line {reader.line_num}", cells) for cells in reader if cells]
     except csv.Error as error:
-        raise _unusable(path, f"it is no CSV file: {error}", "save it as comma-separated UTF-8") from error
+        raise _unusable(path, f"it is no CSV file: {error}", "save it as comma-separated UTF-8") from None
     header = _names(lines[0].cells)
     if len(header) == 1 and (found := [mark for mark in ";\t|" if mark in header[0]]):
         problem = f"its cells are separated by {found[0]!r}"
@@ -183,7 +183,7 @@ def _json_list(path: Path, text: str) -> Iterator[tuple[str, object]]:
     except (ValueError, RecursionError) as error:
         raise _unusable(
             path, f"it is no JSON: {error}", f"{_NAMED}, in a list, or name it .jsonl if each line is one"
-        ) from error
+        ) from None
     if not isinstance(values, list):
         raise _unusable(
             path,
@@ -225,7 +225,7 @@ def _read_parquet(path: Path) -> Rows:
     except (ValueError, OverflowError, NotImplementedError) as error:  # what pyarrow makes of a bad file
         raise _unusable(
             path, f"it is no Parquet file that pyarrow can read: {error}", "write it anew"
-        ) from error
+        ) from None
     rows = (
         Row(f"row {number}", [written(value) for value in cells])
         for number, cells in enumerate(zip(*columns, strict=True), 1)

@@ -1,6 +1,7 @@
 """Whether what a table gives for data are optimizer steps, which say nothing without the size of a batch."""
 
 from flops_fit.design.grid import Finding
+from flops_fit.errors import text_argument
 from flops_fit.runs.columns import Columns
 from flops_fit.runs.guesses import step_counter, units_of_steps
 
@@ -22,6 +23,6 @@ def step_findings(columns: Columns) -> tuple[Finding, ...]:
             message=f"D is column {steps!r}, which is called like a count of steps; D must be units of data, "
             f"e.g. tokens. {wrong} wrong by the units of a step.",
             action=f"add a column tokens = {units_of_steps(steps, columns.names)} to the table and name it: "
-            "--columns D=tokens",
+            + text_argument("columns", {"D": "tokens"}),
         ),
     )

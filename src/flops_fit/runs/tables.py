@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flops_fit.design.grid import Finding
+from flops_fit.errors import text_argument
 from flops_fit.runs.cells import KINDS, is_blank, number, value_of
 from flops_fit.runs.columns import NEEDED, Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
@@ -132,10 +133,13 @@ def _bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> I
 
     `guess` is the layout of a table that gives itself away and was read without one.
     """
-    fix = "correct those rows, or leave them out, e.g. with --where COLUMN=VALUE"
+    fix = "correct those rows, or leave them out, e.g. with " + text_argument("where", {"COLUMN": "VALUE"})
     if guess is not None:
         state = next(name for name in columns.names if name.lower() == "state")
-        fix = f"add --layout {guess}, which takes no run that did not finish, or --where {state}=finished"
+        fix = (
+            f"add {text_argument('layout', guess)}, which takes no run that did not finish, "
+            f"or {text_argument('where', {state: 'finished'})}"
+        )
     for name in dict.fromkeys([*NEEDED, *KINDS]):
         bad = [
             f"{row.name}: {columns.cell(row.cells, name).strip()[:30] or 'nothing'}"

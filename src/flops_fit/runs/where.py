@@ -1,10 +1,10 @@
 """Which rows of a table are meant: those that hold given values in given columns."""
 
 import difflib
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from flops_fit.errors import text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint, some
 from flops_fit.runs.rows import Row, written
@@ -39,7 +39,7 @@ def _no_column(column: str, value: object, header: Sequence[str]) -> Complaint:
     near = (difflib.get_close_matches(column, header, n=1) or ["COLUMN"])[0]
     return Complaint(
         f"where: no column is called {column!r}; the table has {some(header)}",
-        f"--where {shlex.quote(f'{near}={value}')}",
+        text_argument("where", {near: str(value)}),
         "bad-where",
     )
 
@@ -50,6 +50,6 @@ def _no_row(column: str, value: object, cells: Sequence[str]) -> Complaint:
     found = some([f"{cell} ({n} row{'s' * (n > 1)})" for cell, n in counts])
     return Complaint(
         f"where: no row has {column} = {value}; found {found}",
-        f"--where {shlex.quote(f'{column}={near[0]}')}",
+        text_argument("where", {column: near[0]}),
         "bad-where",
     )

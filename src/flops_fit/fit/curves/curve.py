@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from flops_fit.components import SurfaceForm
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Allocation
 
@@ -55,6 +55,6 @@ def no_size_to_choose(kind: str) -> FitError:
         f"{kind!r} is a curve of the loss over one quantity: there is no size N to choose, so it has no "
         "optimum, no exponent of N* and no IsoFLOP curve.",
         fix="ask for a loss instead, e.g. result.loss_at(n_params=N, n_units=D); for the best size fit runs "
-        "of several sizes with --form auto",
+        f"of several sizes with {text_argument('form', 'auto')}",
         code="no-size-to-choose",
     )

@@ -8,7 +8,7 @@ from textwrap import wrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, text_argument
 from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.fit.hindsight import hindsight_of
 from flops_fit.result.plots.backtest import about_backtest, draw_backtest
@@ -82,7 +82,7 @@ def picture_of(law: ScalingLaw, name: str) -> Picture:
         kind = f"the curve {law.headline.name!r}" if isinstance(law.headline, CurveLaw) else "this law"
         raise FitError(
             f"There is no picture {name!r} of {kind}; pictures: {', '.join(pictures)}.",
-            fix=f"--picture {next(iter(pictures))}",
+            fix=text_argument("picture", next(iter(pictures))),
             code="unknown-picture",
         )
     return pictures[name](law)

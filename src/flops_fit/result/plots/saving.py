@@ -27,5 +27,5 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
         with styled():
             figure.savefig(target)
     except OSError as error:
-        raise unwritable(target, error) from error
+        raise unwritable(target, error) from None
     return target

@@ -13,7 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from flops_fit.errors import StoreError
+from flops_fit.errors import StoreError, argument
 from flops_fit.result import numbers
 from flops_fit.result.plots.axes import flops_axis, round_losses, short_count
 from flops_fit.result.plots.saving import save_figure
@@ -34,7 +34,7 @@ def save_curves_plot(directory: str | Path, to: str | Path, *, width: float = DO
     if not drawn:
         raise StoreError(
             f"{directory} holds no curves: its runs were simulated, or trained by an earlier release.",
-            fix="draw the law instead: leave out --curves",
+            fix=f"draw the law instead: leave out {argument('curves')}",
             code="no-curves",
         )
     figure = draw_curves(drawn, curves, loss_unit=_loss_unit(Path(directory)), width=width)

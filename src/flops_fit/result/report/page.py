@@ -35,7 +35,7 @@ def write_report(
         part.write_text(page, encoding="utf-8")
         return part.replace(target)
     except OSError as error:
-        raise unwritable(target, error) from error
+        raise unwritable(target, error) from None
 
 
 def report_html(
