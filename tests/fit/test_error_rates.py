@@ -40,7 +40,7 @@ def test_error_rates_are_fitted_by_a_bounded_form_and_the_reader_asked_to_confir
     law = fitted(error_rates)
     assert law.form["kind"] == "bounded"
     assert finding(law).severity == "warning"
-    assert "--loss-unit" in finding(law).action
+    assert "loss_unit=" in finding(law).action
 
 
 def test_error_rates_that_are_declared_need_no_question(error_rates):
