@@ -59,6 +59,7 @@ def test_the_code_is_formatted():
     run_tool("ruff", "format", "--check", "src", "conformance", "tests")
 
 
+@pytest.mark.nightly  # a minute without its cache; `.ci/run` runs it by itself
 def test_mypy_strict_finds_nothing():
     run_tool("mypy")
 

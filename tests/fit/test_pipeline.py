@@ -142,7 +142,7 @@ def test_every_interval_of_the_valley_holds_its_estimate(chinchilla_runs):
 any_number = st.one_of(st.none(), st.floats(), st.floats(1e-3, 1e15), st.sampled_from([1e6, 2e6, 4e6]))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(any_number, any_number, any_number, any_number), max_size=30))
 def test_whatever_the_numbers_only_our_own_errors_are_raised(rows):
     def run(i, budget, n_params, n_units, loss):

@@ -129,7 +129,10 @@ def test_a_power_law_beside_another_exponent_says_so_and_which_budgets_it_rests_
         left_out=left_out,
     )
     text = ScalingResult(replace(told, power_laws=steep)).describe()
-    assert "C^0.7000, R² = 0.0500 over 7 budgets. C^0.700 lies outside a above (0.457 to 0.504)." in text
+    assert (
+        "C^0.7000, R² = 0.0500 (the minima scatter widely about it) over 7 budgets. C^0.700 lies outside a above (0.457 to 0.504)."
+        in text
+    )
     assert ("outside 1 - a above (0.496 to 0.543)" in text) == told.points.counted_6nd
     assert "7 of 9 budgets take part; not 1e+14, 2e+14 (fewer than 4 sizes)." in text
 

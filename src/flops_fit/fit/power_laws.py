@@ -22,6 +22,7 @@ from flops_fit.fit.interpolated import (
 from flops_fit.fit.points import Points
 
 _FEWEST_BUDGETS = 3
+_GOOD_R_SQUARED = 0.9
 _FALLS = np.geomspace(0.01, 1.0, 60)
 """Exponents of the loss from the best of which its fit starts."""
 _STEEPEST = 3.0
@@ -51,11 +52,17 @@ class PowerLaw:
     def sentence(self) -> str:
         """The law in words and numbers."""
         floor = f"{self.floor:.4g} + " if self.floor else ""
-        fits = "" if self.r_squared is None else f"R² = {self.r_squared:.4f} "
         return (
             f"{self.quantity}(C) = {floor}{self.scale:.4g} · C^{self.exponent:.4f}, "
-            f"{fits}over {self.n_budgets} budgets."
+            f"{self._fits}over {self.n_budgets} budgets."
         )
+
+    @property
+    def _fits(self) -> str:
+        if self.r_squared is None:
+            return ""
+        scatter = "" if self.r_squared >= _GOOD_R_SQUARED else "(the minima scatter widely about it) "
+        return f"R² = {self.r_squared:.4f} {scatter}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
