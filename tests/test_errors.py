@@ -43,6 +43,7 @@ def test_leaf_errors_are_also_the_builtin_that_python_users_expect():
         "StoreError": "RuntimeError",
         "TrainingError": "RuntimeError",
         "FitError": "ValueError",
+        "UsageError": "ValueError",
     }
 
 

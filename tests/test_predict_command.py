@@ -37,8 +37,7 @@ def test_a_count_is_read_as_the_output_writes_it(law, capsys, written, meant):
 
 @pytest.mark.parametrize("written", ["20Q", "K", "", "1e", "2 M B"])
 def test_what_is_no_count_says_how_to_write_one(law, capsys, written):
-    with pytest.raises(SystemExit):
-        main(["predict", law, "--n-params", written])
+    assert main(["predict", law, "--n-params", written]) == 2
     assert f"{written!r} is no number; write e.g. 20000, 2e4 or 20K" in capsys.readouterr().err
 
 
@@ -53,17 +52,28 @@ def test_what_is_no_count_says_how_to_write_one(law, capsys, written):
     ],
 )
 def test_an_option_that_does_not_exist_names_the_one_that_was_meant(law, capsys, option, meant):
-    with pytest.raises(SystemExit):
-        main(["predict", law, option, "20000"])
+    assert main(["predict", law, option, "20000"]) == 2
     told = capsys.readouterr().err
-    assert f"unrecognized arguments: {option} 20000\ndid you mean {meant} (" in told
-    assert told.endswith("flops-fit predict --help lists all options\n")
+    assert f"unrecognized arguments: {option} 20000\n  fix: did you mean {meant} (" in told
+    assert told.endswith("see: flops-fit explain bad-command-line\n")
 
 
 def test_an_option_like_no_other_names_none(law, capsys):
-    with pytest.raises(SystemExit):
-        main(["predict", law, "--xyzzy", "1"])
-    assert "did you mean" not in capsys.readouterr().err
+    assert main(["predict", law, "--xyzzy", "1"]) == 2
+    assert "fix: see what it takes: flops-fit predict --help\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--flops", "--n-params", "--loss"])
+def test_a_negative_amount_is_refused_as_such(law, capsys, option):
+    """Argparse alone would take -1e20 for an option."""
+    assert main(["predict", law, option, "-1e20"]) == 2
+    assert "-1e+20" in capsys.readouterr().err
+
+
+def test_compute_far_below_every_run_is_refused_too(law, capsys):
+    assert main(["predict", law, "--flops", "1"]) == 2
+    assert "of the smallest budget trained" in capsys.readouterr().err
+    assert main(["predict", law, "--flops", "1", "--accept-unreliable"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from flops_fit.config import (
     read_form,
     write_spec_json,
 )
-from flops_fit.config.pasteable import told_in_python
+from flops_fit.config.pasteable import fitted_again_from, told_in_python
 from flops_fit.design import SweepPlan
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
@@ -81,7 +81,8 @@ def _run_into(
         summary = simulate_sweep(plan, store) if simulate else run_sweep(plan, spec, store, report=tracking)
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
-    law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
+    with fitted_again_from(out):
+        law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
     law = replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records))
     result = ScalingResult(law, kept=out)
     this_job().on_main(lambda: _keep(result, out, sweep=out))

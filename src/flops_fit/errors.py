@@ -7,7 +7,8 @@
     ├── DataError        (RuntimeError)  training data is missing or unusable
     ├── StoreError       (RuntimeError)  a sweep directory cannot be read or written
     ├── TrainingError    (RuntimeError)  no run of a sweep can start
-    └── FitError         (ValueError)    the runs cannot determine the answer
+    ├── FitError         (ValueError)    the runs cannot determine the answer
+    └── UsageError       (ValueError)    a command line that no command takes
 
 Each message has three parts: the problem (where, what was found, what is allowed), the fix (something to
 paste or to do) and the command that explains its code, from docs/reference/errors.md.
@@ -154,6 +155,10 @@ class TrainingError(FlopsFitError, RuntimeError):
 
 class FitError(FlopsFitError, ValueError):
     """Runs that cannot determine the answer."""
+
+
+class UsageError(FlopsFitError, ValueError):
+    """A command line that no command takes."""
 
 
 class PluginWarning(UserWarning):

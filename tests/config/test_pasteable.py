@@ -1,9 +1,18 @@
 """Errors of `find_optimal` name its arguments, not fields of a spec."""
 
+from pathlib import Path
+
 import pytest
 
-from flops_fit.config.pasteable import told_in_python
-from flops_fit.errors import PluginError, Problem, SpecError
+from flops_fit.config.pasteable import fitted_again_from, told_in_python
+from flops_fit.errors import (
+    FitError,
+    PluginError,
+    Problem,
+    SpecError,
+    speaking_to_command_line,
+    text_argument,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +54,15 @@ def test_a_spec_that_was_given_keeps_its_own_words():
     with pytest.raises(SpecError, match="in sweep") as caught, told_in_python(arguments=False):
         raise SpecError.of([problem], source="sweep.yaml")
     assert caught.value.problems == (problem,)
+
+
+def told(out):
+    with pytest.raises(FitError) as caught, fitted_again_from(Path(out)):
+        raise FitError("no minimum", fix=f"or {text_argument('form', 'ces')}", code="x")
+    return caught.value.fix
+
+
+def test_another_form_is_fitted_to_the_runs_that_a_sweep_kept():
+    assert told("my out") == 'or flops_fit.fit_runs("my out", form="ces")'
+    with speaking_to_command_line():
+        assert told("my out") == "or flops-fit fit 'my out' --form ces"

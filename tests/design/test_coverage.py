@@ -38,7 +38,8 @@ def test_few_sizes_in_all_and_per_budget(codes):
 def test_sizes_on_one_side_of_the_prior_optimum(codes):
     """n_min above the prior optimum of the smallest budgets, below that of the others."""
     found = codes({"n_min": 3.2e6})
-    assert "At 1e+15 FLOPs every size lies on one side" in found["one-sided"].message
+    assert "at 1e+15 FLOPs above it" in found["one-sided"].message
+    assert found["one-sided"].action.startswith("lower design.n_min")
 
 
 def test_a_budget_without_runs(codes):

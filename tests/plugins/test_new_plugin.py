@@ -173,8 +173,9 @@ def test_the_command_says_what_to_type_next_and_needs_no_torch(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    pip = "pip" if importlib.util.find_spec("pip") else "uv pip"
     assert done.stdout.splitlines()[-4:] == [
-        '  pip install -e "./odd-name[test]"',
+        f'  {pip} install -e "./odd-name[test]"',
         "  flops-fit plugins --check",
         "  flops-fit-conformance odd_name",
         "  flops-fit run odd-name/sweep.yaml",

@@ -52,3 +52,9 @@ def test_a_curve_is_shown_as_text():
     page = Tags(flops_fit.fit_runs(pd.DataFrame(runs), form="m1")._repr_html_())
     assert page.seen == {"pre"}
     assert "Fit 'm1' to 7 runs" in page.text
+
+
+def test_tables_and_pictures_are_shown_too(hostile):
+    """Pictures though pyplot, which would have notebooks show them, knows nothing of them."""
+    assert "table" in Tags(hostile.chinchilla_table()._repr_html_()).seen
+    assert hostile.plot()._repr_png_().startswith(b"\x89PNG")

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flops_fit
 from flops_fit.cli import authors, checklist, estimate, explain, laws, selftest, sweeps
-from flops_fit.cli.reading import about_unknown, quantity
+from flops_fit.cli.reading import Parser, quantity, with_negatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
 def read(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read a command line; one that is wrong ends the process with usage and a hint."""
-    args, unknown = parser().parse_known_args(argv)
+    """Read a command line.
+
+    Raises:
+        UsageError: `bad-command-line`.
+    """
+    args, unknown = parser().parse_known_args(with_negatives(sys.argv[1:] if argv is None else argv))
     if unknown:
-        args.command.error(about_unknown(args.command, unknown))
+        args.command.refuse(unknown)
     return args
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; `run` of its result carries the chosen one out."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="flops-fit", description="How big a model, on how much data, to what loss, for a compute budget."
     )
     root.add_argument("--version", action=_Version, nargs=0, help="print the version")

@@ -37,9 +37,10 @@ def fit(args: argparse.Namespace) -> int:
         form=args.form,
         out=args.out,
     )
+    status_of_fit = answer(result, args)
     if args.out is not None:
         print(f"law, plots and report.html are in {args.out}", file=sys.stderr)
-    return answer(result, args)
+    return status_of_fit
 
 
 def predict(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flops_fit.cli.arguments import read
 from flops_fit.cli.show import CUT_SHORT, INTERRUPTED, USER_ERROR
-from flops_fit.errors import FlopsFitError, speaking_to_command_line
+from flops_fit.errors import FlopsFitError, UsageError, speaking_to_command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    args = read(argv)
+    try:
+        args = read(argv)
+    except UsageError as error:
+        print(f"flops-fit: {error}", file=sys.stderr)
+        return USER_ERROR
     warnings.showwarning = _warn
     try:
         with speaking_to_command_line(), _voice() as tell:

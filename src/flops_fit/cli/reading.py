@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from flops_fit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +25,55 @@ def quantity(text: str) -> float:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def about_unknown(command: argparse.ArgumentParser, words: Sequence[str]) -> str:
-    """Say which words a command does not take, and which option the first of them may have meant."""
-    told = f"unrecognized arguments: {' '.join(words)}"
-    option = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
-    if not option:
-        return told
-    near = _meant(option, {o: a.help or "" for a in command._actions for o in a.option_strings})  # noqa: SLF001 - argparse lists its options nowhere else
-    meant = "".join(f"\ndid you mean {name} ({about})?" for name, about in near)
-    return f"{told}{meant}\n{command.prog} --help lists all options"
+def with_negatives(words: Sequence[str]) -> list[str]:
+    """Join negative numbers to their options: argparse takes -1e20 for an option, and misses a number."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].startswith("--") and re.fullmatch(r"-\.?\d.*", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells of mistakes as everything else here does: the problem, a fix and a code."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with a command line.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{self.prog}: {message}", fix=_fix(self, message), code="bad-command-line")
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Raise that some words are none that this command takes.
+
+        Raises:
+            UsageError: always.
+        """
+        option = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
+        options = {o: a.help or "" for a in self._actions for o in a.option_strings}
+        meant = [f"{name} ({about})" for name, about in _meant(option, options)] if option else []
+        raise UsageError(
+            f"{self.prog}: unrecognized arguments: {' '.join(words)}",
+            fix=f"did you mean {' or '.join(meant)}?" if meant else _help(self),
+            code="bad-command-line",
+        )
+
+
+def _fix(command: argparse.ArgumentParser, message: str) -> str:
+    """Name the choice that was meant where argparse lists the choices, else where to look."""
+    found = re.search(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message)
+    near = difflib.get_close_matches(found[2], re.findall(r"[\w-]+", found[3]), n=1) if found else []
+    if not (found and near):
+        return _help(command)
+    return f"{found[1]} {near[0]}" if found[1].startswith("-") else f"{command.prog} {near[0]}"
+
+
+def _help(command: argparse.ArgumentParser) -> str:
+    return f"see what it takes: {command.prog} --help"
 
 
 def _meant(option: str, helps: dict[str, str]) -> list[tuple[str, str]]:

@@ -1,18 +1,22 @@
 """Fixes as Python users paste them: what a spec writes as `seeds: [0, 1]` is `seeds=[0, 1]` in a call."""
 
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from yaml import YAMLError
 
 from flops_fit.config.written import read_value
-from flops_fit.errors import FlopsFitError, Problem, SpecError
+from flops_fit.errors import FitError, FlopsFitError, Problem, SpecError, by_interface
 
 _ARGUMENTS = {"budgets": "compute_budgets"}
 """Fields of a spec whose argument has another name."""
 _FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
+_FORM = re.compile(r'--form \w+|form="\w+"')
 
 
 @contextmanager
@@ -33,6 +37,27 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
             error.problems = tuple(map(_in_arguments, error.problems))
             error.problem = error.problem.replace("in the spec", "in the arguments")
             error.fix = error.problems[0].fix
+        raise
+
+
+@contextmanager
+def fitted_again_from(out: Path) -> Iterator[None]:
+    """Let fixes of the block that name another form fit the runs kept in `out` by it: no sweep takes a form.
+
+    Raises:
+        FitError: the same object that the block raised.
+    """
+    try:
+        yield
+    except FitError as error:
+        path = str(out)
+        error.fix = _FORM.sub(
+            by_interface(
+                command=rf"flops-fit fit {shlex.quote(path)} \g<0>",
+                python=rf"flops_fit.fit_runs({json.dumps(path)}, \g<0>)",
+            ),
+            error.fix,
+        )
         raise
 
 

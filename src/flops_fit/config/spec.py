@@ -24,9 +24,9 @@ class BudgetRange(BaseModel):
 
     model_config = CLOSED
 
-    start: float = Field(gt=0)
+    start: float = Field(gt=0, examples=[1e15])
     """Smallest budget, FLOPs."""
-    stop: float = Field(gt=0)
+    stop: float = Field(gt=0, examples=[1e17])
     """Largest budget, FLOPs."""
     count: int = Field(default=MIN_BUDGETS, ge=2)
     """How many budgets, both ends included."""

@@ -122,19 +122,27 @@ def _sizes(by_budget: _ByBudget) -> list[Finding]:
 
 
 def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
-    lopsided = [
-        budget
-        for budget, row in by_budget.items()
-        if len({run.size.n_params < spec.prior_n_params(budget) for run in row}) == 1
-    ]
-    if not lopsided:
+    above: dict[float, bool] = {}
+    """Of each lopsided budget, whether all of its sizes are above the prior optimum."""
+    for budget, row in by_budget.items():
+        sides = {run.size.n_params >= spec.prior_n_params(budget) for run in row}
+        if len(sides) == 1:
+            above[budget] = sides.pop()
+    if not above:
         return []
-    problem = (
-        f"At {_listed(lopsided)} FLOPs every size lies on one side of the prior optimum, "
-        "so the minimum may lie outside of the grid."
-    )
-    action = "move design.n_min or design.n_max, lower training.batch_size, or change design.units_per_param"
-    return [_warning("one-sided", problem, action)]
+    too_large, too_small = [c for c in above if above[c]], [c for c in above if not above[c]]
+    told = [f"{_listed(too_large)} FLOPs above"] * bool(too_large)
+    told += [f"{_listed(too_small)} FLOPs below"] * bool(too_small)
+    actions = ["lower design.n_min, if the model comes that small"] * bool(too_large)
+    actions += ["raise design.n_max or lower training.batch_size, to train larger ones"] * bool(too_small)
+    return [
+        _warning(
+            "one-sided",
+            f"Every size lies on one side of the prior optimum, at {', at '.join(told)} it, "
+            "so the minimum may lie outside of the grid.",
+            "; ".join([*actions, "or change design.units_per_param, by which the optimum is guessed"]),
+        )
+    ]
 
 
 def _steps(runs: Sequence[PlannedRun]) -> list[Finding]:

@@ -10,6 +10,10 @@ from types import FrameType
 STATUS = 130
 """Exit status of a process that was interrupted, as shells report Ctrl-C."""
 
+_TOLD = (
+    b"flops-fit: finishing the step; the state is saved, and the same start goes on from there "
+    b"(once more ends at once)\n"
+)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _wish = threading.Event()
 is_shown = threading.Event()
@@ -40,7 +44,7 @@ def heeded() -> Iterator[None]:
         for each, handler in before.items():
             signal.signal(each, handler)
         if not is_shown.is_set():
-            os.write(2, b"flops-fit: finishing the step; the state is saved (once more ends at once)\n")
+            os.write(2, _TOLD)
 
     for number in _SIGNALS:
         signal.signal(number, wish)

@@ -63,7 +63,9 @@ def _about_intervals(surface: SurfaceLaw) -> Finding:
     if not inflation.n_origins:
         known = "hold if losses follow it; too few runs to see how far they do not"
     elif largest < _WIDENED:
-        known = "are as resampled runs give them; forecasts of the upper runs confirm them"
+        known = (
+            "are as resampled runs give them; forecasts of the upper runs missed by no more than they allow"
+        )
     else:
         known = (
             f"are {inflation.size:.2g} times (N*) and {inflation.loss:.2g} times (loss) as wide as resampled "

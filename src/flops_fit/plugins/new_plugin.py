@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import keyword
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from flops_fit.errors import PluginError, unwritable
 from flops_fit.hookspecs import API_VERSION, HOOKS
@@ -37,13 +41,35 @@ class NewPlugin:
         """Format what `flops-fit new-plugin` prints: what was written, and what to type next."""
         where = self.directory if self.directory.is_absolute() else f"./{self.directory.as_posix()}"
         commands = [
-            f'pip install -e "{where}[test]"',
+            f'{_pip()} -e "{where}[test]"',
             "flops-fit plugins --check",
             f"flops-fit-conformance {self.package}",
             f"flops-fit run {self.directory / 'sweep.yaml'}",
         ]
         written = [f"wrote {self.directory}:", *(f"  {file.as_posix()}" for file in self.files)]
         return "\n".join([*written, "next:", *(f"  {command}" for command in commands)])
+
+
+def _pip() -> str:
+    """Return what installs into this environment, and with it the suite where that comes from a checkout.
+
+    Environments of uv have no pip; one found in PATH would install elsewhere.
+    """
+    pip = "pip install" if importlib.util.find_spec("pip") else "uv pip install"
+    checkout = _checkout()
+    if importlib.util.find_spec("flops_fit_conformance") or checkout is None:
+        return pip
+    return f"{pip}{' --no-sources' * pip.startswith('uv')} {shlex.quote(str(checkout / 'conformance'))}"
+
+
+def _checkout() -> Path | None:
+    """Return the checkout that flops-fit was installed from; None where it came from elsewhere.
+
+    Source: packaging.python.org, "Recording the Direct URL Origin of installed distributions".
+    """
+    origin = json.loads(metadata.distribution("flops-fit").read_text("direct_url.json") or "{}")
+    folder = Path(url2pathname(urlsplit(origin.get("url", "")).path))
+    return folder if (folder / "conformance" / "pyproject.toml").is_file() else None
 
 
 def new_plugin(name: str, directory: Path | None = None) -> NewPlugin:
@@ -85,9 +111,17 @@ def _package(name: str) -> str:
         f"{name!r} cannot name a plugin: its distribution, its Python package and what users write in a spec "
         "are called so; allowed are letters, digits and - _ . between them, a letter first, and no word of "
         f"Python's or of a spec's ({', '.join(HOOKS)}).",
-        fix=f"flops-fit new-plugin {'-'.join(['my', *re.findall('[a-z0-9]+', package)])}",
+        fix=f"flops-fit new-plugin {_better(package)}",
         code="bad-plugin-name",
     )
+
+
+def _better(package: str) -> str:
+    """Return a name of the same words that is allowed."""
+    words = re.findall("[a-z0-9]+", package)
+    name = "_".join(words)
+    allowed = name.isidentifier() and not keyword.iskeyword(name) and name not in HOOKS
+    return "-".join(words if allowed else ["my", *words])
 
 
 def _check_free(package: str) -> None:

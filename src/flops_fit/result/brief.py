@@ -17,6 +17,15 @@ class Shown(str):
         return str(self)
 
 
+class ShownTable(Shown):
+    """A table of Markdown, which notebooks show as HTML."""
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
 def brief(law: ScalingLaw, kept: Path | None) -> str:
     """Say what was fitted, the answer at the largest budget, whether to trust it and where it is kept."""
     low, high = map(numbers.compute, law.flops_range)

@@ -64,7 +64,7 @@ def flops_where(
     rungs = np.log(ladder)
     value = _first_root(over, rungs)
     if value is None:
-        raise _out_of_reach(ladder, [quantity(float(c)).value for c in ladder[[0, -1]]], asked)
+        raise _out_of_reach(law, quantity, ladder, asked)
     low_end = _last_held(held, [value, *rungs[rungs < value][::-1]])
     high_end = _last_held(held, [value, *rungs[rungs > value]])
     level = quantity(float(np.exp(value))).interval.level
@@ -103,11 +103,17 @@ def _last_held(held: Callable[[float], float], rungs: list[float]) -> float:
     return rungs[-1] if end is None else end
 
 
-def _out_of_reach(ladder: Floats, values: list[float], asked: str) -> FitError:
-    least, most = sorted(values)
+def _out_of_reach(
+    law: ScalingLaw, quantity: Callable[[float], Estimate], ladder: Floats, asked: str
+) -> FitError:
+    def between(low: float, high: float) -> str:
+        return " and ".join(f"{value:.4g}" for value in sorted(quantity(c).value for c in (low, high)))
+
+    low, top = law.flops_range
     return FitError(
         f"Nowhere between {ladder[0]:.3g} and {ladder[-1]:.3g} FLOPs is {asked} compute-optimal: this law "
-        f"goes from {least:.4g} to {most:.4g}.",
-        fix=f"ask for something between {least:.4g} and {most:.4g}",
+        f"stays between {between(float(ladder[0]), float(ladder[-1]))}.",
+        fix=f"ask for something between {between(low, 10 * top)}, which the smallest budget trained and ten "
+        "times the largest reach",
         code="out-of-reach",
     )

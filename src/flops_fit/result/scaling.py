@@ -14,7 +14,7 @@ from flops_fit.design import Finding
 from flops_fit.errors import StoreError, unwritable
 from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
 from flops_fit.result.answer import answer, timed, with_uncertain_flops
-from flops_fit.result.brief import Shown, brief
+from flops_fit.result.brief import Shown, ShownTable, brief
 from flops_fit.result.checklist import ChecklistItem, checklist_of
 from flops_fit.result.curve import describe_curve, points_on_curve
 from flops_fit.result.describe import describe
@@ -22,7 +22,7 @@ from flops_fit.result.machine import compute_of, machine_of
 from flops_fit.result.prediction import LossPrediction, Prediction, predict, predict_loss
 from flops_fit.result.question import Question, check_positive
 from flops_fit.result.tables import Table, chinchilla_table, written
-from flops_fit.result.trust import check_near, check_reliable
+from flops_fit.result.trust import check_known, check_near, check_reliable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ class ScalingResult:
             device: Which one, e.g. "H100", or its peak FLOP/s; by default the machine of the sweep, as fast
                 as its runs were.
             utilisation: Share of the device's peak that training sustains.
-            accept_unreliable: Answer also from an unreliable fit, or beyond 1000 times the largest budget.
+            accept_unreliable: Answer also from an unreliable fit, or where nothing in the runs bears on it.
 
         Raises:
             FitError: `bad-query`, `bad-question`, `unreliable-fit`, `far-extrapolation`, `out-of-reach`,
@@ -99,10 +99,12 @@ class ScalingResult:
         question.check()
         if not accept_unreliable:
             check_reliable(self.law)
-            check_near(self.law, question.flops or 0.0)
+            if question.flops is not None:
+                check_near(self.law, question.flops)
         prediction = answer(self.law, question)
         if not accept_unreliable:
             check_near(self.law, prediction.flops)
+            check_known(prediction)
         if spent is not None and question.given == {"flops"}:
             prediction = with_uncertain_flops(self.law, prediction, spent.interval)
         return timed(prediction, machine)
@@ -137,7 +139,12 @@ class ScalingResult:
         """
         for budget in budgets:
             check_positive(flops=budget)
-        return Shown(written(self._table(budgets), format))
+        table = self._table(budgets)
+        if format != "markdown":
+            return Shown(written(table, format))
+        shown = ShownTable(written(table, format))
+        shown.html = written(table, "html")
+        return shown
 
     def _table(self, budgets: Sequence[float] = (), *, caveats: bool = True) -> Table:
         predictions = [predict(self.law, float(c)) for c in budgets or self.budgets_of_interest()]

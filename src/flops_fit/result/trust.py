@@ -1,8 +1,13 @@
 """When a law refuses to answer unless told to: it is unreliable, or the question lies too far out."""
 
+import numpy as np
+
 from flops_fit.errors import FitError, argument
 from flops_fit.fit import ScalingLaw
-from flops_fit.result.prediction import FAR
+from flops_fit.result.prediction import FAR, Prediction
+
+_UNKNOWN = 1000.0
+"""Ratio of the ends of the interval of N* from which on a prediction is none."""
 
 
 def check_reliable(law: ScalingLaw) -> None:
@@ -26,12 +31,37 @@ def check_near(law: ScalingLaw, flops: float) -> None:
     Raises:
         FitError: `far-extrapolation`.
     """
-    top = law.flops_range[1]
+    low, top = law.flops_range
     if flops > FAR * top:
+        raise _far(
+            f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g})", "larger"
+        )
+    if flops * FAR < low:
+        raise _far(
+            f"{flops:.3g} FLOPs is {flops / low:.3g} of the smallest budget trained ({low:.3g})", "smaller"
+        )
+
+
+def _far(where: str, wanted: str) -> FitError:
+    return FitError(
+        f"{where}; answers are given up to a factor of {FAR:.0f} from those trained.",
+        fix=f"train {wanted} budgets; or take the number as it is: {_accept()}",
+        code="far-extrapolation",
+    )
+
+
+def check_known(prediction: Prediction) -> None:
+    """Refuse an answer of which not even the order of magnitude is known.
+
+    Raises:
+        FitError: `far-extrapolation`.
+    """
+    sizes = prediction.n_params_interval
+    if np.log(sizes.high) - np.log(sizes.low) > np.log(_UNKNOWN):
         raise FitError(
-            f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g}); "
-            f"answers are given up to {FAR:.0f} times.",
-            fix=f"train larger budgets; or take the number as it is: {_accept()}",
+            f"At {prediction.flops:.3g} FLOPs N* is not even known within a factor of {_UNKNOWN:.0f}: "
+            "the runs say nothing about compute so far from theirs.",
+            fix=f"ask for something nearer to the budgets trained; or take the number as it is: {_accept()}",
             code="far-extrapolation",
         )
 

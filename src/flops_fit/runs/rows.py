@@ -223,9 +223,8 @@ def _read_parquet(path: Path) -> Rows:
         table = pq.ParquetFile(path).read()
         columns: Sequence[list[Any]] = [column.to_pylist() for column in table.columns]
     except (ValueError, OverflowError, NotImplementedError) as error:  # what pyarrow makes of a bad file
-        raise _unusable(
-            path, f"it is no Parquet file that pyarrow can read: {error}", "write it anew"
-        ) from None
+        reason = f"it is no Parquet file that pyarrow can read: {error}".rstrip(".")
+        raise _unusable(path, reason, "write it anew, e.g. with pandas") from None
     rows = (
         Row(f"row {number}", [written(value) for value in cells])
         for number, cells in enumerate(zip(*columns, strict=True), 1)

@@ -8,7 +8,7 @@ from flops_fit.fit.findings.minima import about_minima
 def test_sizes_on_one_side_of_the_optimum_only_are_an_error(valley, chinchilla_runs, clean_valley):
     finding = valley(chinchilla_runs(noise=0.002, shift=12.0)).by(about_minima)["minimum-at-edge"]
     assert finding.severity == "error"
-    assert finding.action.startswith("train sizes beyond N = ")
+    assert finding.action.startswith("train sizes below N = ")
     assert "minimum-at-edge" not in clean_valley.by(about_minima)
 
 
@@ -22,6 +22,8 @@ def test_a_fitted_optimum_near_the_last_size_counts_as_at_the_edge(valley, chinc
     finding = valley(runs).by(about_minima)["minimum-at-edge"]
     assert (finding.severity, finding.value) == ("warning", 1)
     assert "at 1e+18 FLOPs" in finding.message
+    largest = max(r.n_params for r in runs if np.isclose(r.flops, 1e18))
+    assert finding.action == f"train sizes above N = {largest:.3g} at 1e+18 FLOPs"
 
 
 def test_a_side_that_rests_on_one_size_is_mentioned(valley, chinchilla_runs, true_optimum, clean_valley):
@@ -32,6 +34,7 @@ def test_a_side_that_rests_on_one_size_is_mentioned(valley, chinchilla_runs, tru
     ]
     found = valley(runs).by(about_minima)
     assert found["one-sided"].severity == "info"
+    assert found["one-sided"].action.startswith("train more sizes above N = ")
     assert "one-sided" not in clean_valley.by(about_minima)
 
 

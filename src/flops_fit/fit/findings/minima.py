@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from flops_fit.design import Finding
+from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import budgets_of
-from flops_fit.fit.findings.wording import budgets_named, sizes_named
+from flops_fit.fit.findings.wording import budgets_named, sizes_beyond
 from flops_fit.fit.points import Points
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
 
@@ -49,18 +50,36 @@ class _Placement(NamedTuple):
     """The optimum."""
     enclosed: bool
     n_on_thinner_side: int
+    thinner_above: bool
+    """Whether that side is the one of larger sizes."""
+    last_size: float
+    """The smallest size trained, or the largest: the one that the optimum lies nearer to."""
+    last_is_largest: bool
 
 
 def _placements(points: Points, law: ValleyLaw) -> list[_Placement]:
     placements = []
     for minimum, budget in zip(law.minima, budgets_of(points), strict=True):
         log_n = float(np.mean([m.size_trend.predict(budget.log_flops).mean for m in law.valley.members]))
-        sizes = np.unique(np.round(budget.log_n, 3))
-        enclosed = sizes[0] + _ROOM <= log_n <= sizes[-1] - _ROOM and not minimum.at_edge
-        n_below = int(np.sum(sizes < log_n))
-        thinner = min(n_below, len(sizes) - n_below)
-        placements.append(_Placement(minimum.flops, float(np.exp(log_n)), bool(enclosed), thinner))
+        placements.append(_placed(minimum, budget.log_n, log_n))
     return placements
+
+
+def _placed(minimum: BudgetMinimum, log_sizes: Floats, log_n: float) -> _Placement:
+    """Place the sizes of a budget around its optimum, or around its own runs' where that lies beyond."""
+    sizes = np.unique(np.round(log_sizes, 3))
+    own = float(np.log(minimum.n_params)) if minimum.at_edge else log_n
+    above = sizes[-1] - own < own - sizes[0]
+    n_below = int(np.sum(sizes < log_n))
+    return _Placement(
+        flops=minimum.flops,
+        n_params=float(np.exp(log_n)),
+        enclosed=bool(sizes[0] + _ROOM <= log_n <= sizes[-1] - _ROOM and not minimum.at_edge),
+        n_on_thinner_side=min(n_below, len(sizes) - n_below),
+        thinner_above=2 * n_below > len(sizes),
+        last_size=float(np.exp(log_sizes.max() if above else log_sizes.min())),
+        last_is_largest=bool(above),
+    )
 
 
 def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[Finding]:
@@ -71,7 +90,7 @@ def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[F
             law.minima,
             code="minimum-at-edge",
             message="The best size lies at or beyond the last size trained",
-            action=f"train sizes beyond {sizes_named([p.n_params for p in beyond])}",
+            action="train sizes " + sizes_beyond([(p.last_is_largest, p.last_size, p.flops) for p in beyond]),
         )
     lopsided = [p for p in placements if p.enclosed and p.n_on_thinner_side < _EACH_SIDE]
     if lopsided:
@@ -80,7 +99,8 @@ def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[F
             severity="warning" if 2 * len(lopsided) > len(placements) else "info",
             message="On one side of the optimum lies a single size at "
             f"{budgets_named([p.flops for p in lopsided])}.",
-            action=f"train sizes beyond {sizes_named([p.n_params for p in lopsided])}",
+            action="train more sizes "
+            + sizes_beyond([(p.thinner_above, p.n_params, p.flops) for p in lopsided]),
             value=len(lopsided),
             threshold=len(placements) / 2,
         )

@@ -123,5 +123,5 @@ def _about_compute(points: Points) -> Iterator[Finding]:
             code="compute-is-6nd",
             severity="info",
             message="Compute is 6·N·D for every run: neither attention nor embeddings are counted apart.",
-            action="give counted FLOPs in a column `C` if you have them",
+            action="where they matter, give the FLOPs counted with them as column `C`",
         )

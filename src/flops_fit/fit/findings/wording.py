@@ -12,9 +12,13 @@ def budgets_named(budgets: Sequence[float]) -> str:
     return f"{names} and {more} more budgets" if more > 0 else f"{names} FLOPs"
 
 
-def sizes_named(sizes: Sequence[float]) -> str:
-    """Name sizes, as one would ask for them."""
-    return ", ".join(f"N = {n:.3g}" for n in sizes[:_NAMED])
+def sizes_beyond(bounds: Sequence[tuple[bool, float, float]]) -> str:
+    """Say above or below which sizes to train: whether above, the size, and the budget, for each."""
+    named = [
+        f"{'above' if above else 'below'} N = {n:.3g} at {flops:.3g} FLOPs"
+        for above, n, flops in bounds[:_NAMED]
+    ]
+    return ", ".join(named) + (", and so on" if len(bounds) > _NAMED else "")
 
 
 def some(names: Sequence[str]) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
+from io import BytesIO
 from textwrap import wrap
 
 from matplotlib.axes import Axes
@@ -36,6 +38,15 @@ class Picture:
     caption: tuple[str, ...]
 
 
+class Drawing(Figure):
+    """A figure that notebooks show, though pyplot, which would tell them how, knows nothing of it."""
+
+    def _repr_png_(self) -> bytes:
+        png = BytesIO()
+        self.savefig(png, format="png")
+        return png.getvalue()
+
+
 def figure_of(
     law: ScalingLaw, name: str = "overview", *, width: float = DOUBLE_COLUMN, framed: bool = True
 ) -> Figure:
@@ -61,7 +72,7 @@ def figure_with(law: ScalingLaw, picture: Picture, *, width: float, framed: bool
     caption = _wrapped([" ".join(picture.caption), *general_caveats(law)], width) if framed else []
     spare = _CAPTION_LINE * len(caption) + 0.3 if framed else 0.0
     with styled():
-        figure = Figure(
+        figure = Drawing(
             figsize=(width, n_rows * _PANEL_SHAPE * width / n_columns + spare), layout="constrained"
         )
         for i, draw in enumerate(picture.panels):
@@ -82,7 +93,7 @@ def picture_of(law: ScalingLaw, name: str) -> Picture:
         kind = f"the curve {law.headline.name!r}" if isinstance(law.headline, CurveLaw) else "this law"
         raise FitError(
             f"There is no picture {name!r} of {kind}; pictures: {', '.join(pictures)}.",
-            fix=text_argument("picture", next(iter(pictures))),
+            fix=text_argument("picture", next(iter([*get_close_matches(name, pictures, n=1), *pictures]))),
             code="unknown-picture",
         )
     return pictures[name](law)
