@@ -300,3 +300,25 @@ def test_a_sweep_whose_spec_was_edited_says_how_to_get_it_back(sweep, tmp_path, 
 def test_a_spec_and_arguments_that_it_describes_are_not_both_taken():
     with pytest.raises(SpecError, match="a spec and compute_budgets, seeds as well"):
         find_optimal("sweep.yaml", compute_budgets=[1e9], seeds=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("argv", "fix"),
+    [
+        (["predic", "law"], "flops-fit predict"),
+        (["table", "law", "--format", "latx"], "--format latex"),
+        (["demo", "--seeds", "many"], "see what it takes: flops-fit demo --help"),
+        (["fit"], "see what it takes: flops-fit fit --help"),
+    ],
+)
+def test_a_wrong_command_line_is_one_message_with_its_fix(capsys, argv, fix):
+    assert main(argv) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[1:] == [f"  fix: {fix}", "  see: flops-fit explain bad-command-line"]
+
+
+def test_without_a_command_all_of_them_are_listed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    assert "new-plugin" in capsys.readouterr().out

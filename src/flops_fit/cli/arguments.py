@@ -21,7 +21,8 @@ def read(argv: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         UsageError: `bad-command-line`.
     """
-    args, unknown = parser().parse_known_args(with_negatives(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else argv
+    args, unknown = parser().parse_known_args(with_negatives(words or ["--help"]))
     if unknown:
         args.command.refuse(unknown)
     return args

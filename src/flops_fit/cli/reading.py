@@ -39,13 +39,18 @@ def with_negatives(words: Sequence[str]) -> list[str]:
 class Parser(argparse.ArgumentParser):
     """Tells of mistakes as everything else here does: the problem, a fix and a code."""
 
+    @property
+    def _command(self) -> str:
+        command = self.prog.partition(" ")[2]
+        return f"{command}: " if command else ""
+
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with a command line.
 
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{self.prog}: {message}", fix=_fix(self, message), code="bad-command-line")
+        raise UsageError(f"{self._command}{message}", fix=_fix(self, message), code="bad-command-line")
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
         """Raise that some words are none that this command takes.
@@ -57,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         options = {o: a.help or "" for a in self._actions for o in a.option_strings}
         meant = [f"{name} ({about})" for name, about in _meant(option, options)] if option else []
         raise UsageError(
-            f"{self.prog}: unrecognized arguments: {' '.join(words)}",
+            f"{self._command}unrecognized arguments: {' '.join(words)}",
             fix=f"did you mean {' or '.join(meant)}?" if meant else _help(self),
             code="bad-command-line",
         )
