@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Run a real sweep on this machine, offline, in little more than a minute."""
+    """Run a real sweep on this machine, offline, in one to three minutes."""
     from flops_fit.api import run_spec
     from flops_fit.config import demo_spec
 
