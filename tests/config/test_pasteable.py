@@ -64,5 +64,6 @@ def told(out):
 
 def test_another_form_is_fitted_to_the_runs_that_a_sweep_kept():
     assert told("my out") == 'or flops_fit.fit_runs("my out", form="ces")'
+    assert told("C:\\1") == r'or flops_fit.fit_runs("C:\\1", form="ces")'
     with speaking_to_command_line():
         assert told("my out") == "or flops-fit fit 'my out' --form ces"

@@ -37,10 +37,10 @@ def fit(args: argparse.Namespace) -> int:
         form=args.form,
         out=args.out,
     )
-    status_of_fit = answer(result, args)
+    found = answer(result, args)
     if args.out is not None:
         print(f"law, plots and report.html are in {args.out}", file=sys.stderr)
-    return status_of_fit
+    return found
 
 
 def predict(args: argparse.Namespace) -> int:

@@ -50,14 +50,13 @@ def fitted_again_from(out: Path) -> Iterator[None]:
     try:
         yield
     except FitError as error:
-        path = str(out)
-        error.fix = _FORM.sub(
-            by_interface(
-                command=rf"flops-fit fit {shlex.quote(path)} \g<0>",
-                python=rf"flops_fit.fit_runs({json.dumps(path)}, \g<0>)",
-            ),
-            error.fix,
+        call = by_interface(
+            command=f"flops-fit fit {shlex.quote(str(out))} FORM",
+            python=f"flops_fit.fit_runs({json.dumps(str(out))}, FORM)",
         )
+        before, _, after = call.rpartition("FORM")
+        # A function, because a path with backslashes is no template of `re`.
+        error.fix = _FORM.sub(lambda form: f"{before}{form[0]}{after}", error.fix)
         raise
 
 

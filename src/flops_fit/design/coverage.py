@@ -130,11 +130,14 @@ def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
             above[budget] = sides.pop()
     if not above:
         return []
-    too_large, too_small = [c for c in above if above[c]], [c for c in above if not above[c]]
-    told = [f"{_listed(too_large)} FLOPs above"] * bool(too_large)
-    told += [f"{_listed(too_small)} FLOPs below"] * bool(too_small)
-    actions = ["lower design.n_min, if the model comes that small"] * bool(too_large)
-    actions += ["raise design.n_max or lower training.batch_size, to train larger ones"] * bool(too_small)
+    told, actions = [], []
+    for is_above, side, action in (
+        (True, "above", "lower design.n_min, if the model comes that small"),
+        (False, "below", "raise design.n_max or lower training.batch_size, to train larger ones"),
+    ):
+        if budgets := [budget for budget in above if above[budget] is is_above]:
+            told.append(f"{_listed(budgets)} FLOPs {side}")
+            actions.append(action)
     return [
         _warning(
             "one-sided",
