@@ -27,6 +27,7 @@ NEEDS_TORCH = {
     "flops_fit.engine.keeper",
     "flops_fit.engine.loop",
     "flops_fit.engine.parallel",
+    "flops_fit.engine.preloaded",
     "flops_fit.engine.reproducible",
     "flops_fit.engine.selftest",
     "flops_fit.engine.state",

@@ -69,11 +69,13 @@ def _run_into(
     out: Path, spec: SweepSpec, *, simulate: bool, report: Callable[[Progress], None] | None
 ) -> ScalingResult:
     """Call the stages in their order."""
-    from flops_fit.engine import SharedStore, run_sweep, simulate_sweep, this_job
+    from flops_fit.engine import SharedStore, expect_workers, run_sweep, simulate_sweep, this_job
     from flops_fit.engine.learning_rate import settle_learning_rate, untuned
     from flops_fit.engine.trackers import tracked
 
     tracking = tracked(report, spec)
+    if not simulate:
+        expect_workers(spec)
     probed = this_job().on_main(lambda: probe(spec))
     settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
     spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))

@@ -14,8 +14,8 @@ import pytest
 from pydantic import PrivateAttr
 
 from flops_fit.engine import run_sweep
-from flops_fit.engine.crew import memory_kept
 from flops_fit.engine.executors import count_workers
+from flops_fit.engine.processes import told_at_start
 from flops_fit.errors import TrainingError
 from flops_fit.runs import RunStore
 
@@ -124,9 +124,9 @@ def test_a_local_class_is_sent_by_value(make_spec, parts):
 
 def test_a_new_process_keeps_its_memory_unless_the_user_says_how(monkeypatch):
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    with memory_kept():
+    with told_at_start():
         assert "glibc.malloc.trim_threshold" in os.environ["GLIBC_TUNABLES"]
     assert "GLIBC_TUNABLES" not in os.environ
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=3")
-    with memory_kept():
+    with told_at_start():
         assert os.environ["GLIBC_TUNABLES"] == "glibc.malloc.check=3"

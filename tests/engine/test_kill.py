@@ -37,8 +37,10 @@ def start(plan, spec, path):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def children_of(process):
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+def descendants_of(pid):
+    """Return the processes that `pid` has started, and those that they have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [descendant for child in map(int, children) for descendant in (child, *descendants_of(child))]
 
 
 def kill(process):
@@ -74,10 +76,13 @@ def test_workers_in_the_middle_of_a_run_end_when_their_parent_is_killed(make_spe
     design = {"sizes_per_budget": 3, "units_per_param": 1e9, "window": 4.0}
     spec = make_spec(training={"batch_size": 16, "workers": 2}, budgets=(1e13, 2e13), design=design)
     process = start(plan_of(spec), spec, tmp_path / "killed.sqlite")
-    assert wait_until(lambda: len(children_of(process)) >= 3)  # two workers and multiprocessing's tracker
-    children = children_of(process)
-    kill(process)
-    assert wait_until(lambda: not any(is_running(pid) for pid in children))
+    started = 4  # two workers, the server that forks them, and multiprocessing's tracker
+    try:
+        assert wait_until(lambda: len(descendants_of(process.pid)) >= started)
+        descendants = descendants_of(process.pid)
+    finally:
+        kill(process)
+    assert wait_until(lambda: not any(is_running(pid) for pid in descendants))
 
 
 def wait_until(condition, *, seconds=30):

@@ -11,5 +11,6 @@ from flops_fit.engine.lock import sole_owner as sole_owner
 from flops_fit.engine.progress import Progress as Progress
 from flops_fit.engine.simulate import simulate_sweep as simulate_sweep
 from flops_fit.engine.sweep import SweepSummary as SweepSummary
+from flops_fit.engine.sweep import expect_workers as expect_workers
 from flops_fit.engine.sweep import run_sweep as run_sweep
 from flops_fit.engine.voice import one_voice as one_voice

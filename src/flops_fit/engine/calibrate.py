@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Self
 
 import cloudpickle
 
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import PlannedRun
-from flops_fit.engine.crew import begin_alone, main_hidden, memory_kept
 from flops_fit.engine.memory import out_of_memory
+from flops_fit.engine.processes import begin
 from flops_fit.errors import FlopsFitError, TrainingError
 
 if TYPE_CHECKING:
@@ -122,20 +121,16 @@ def _failed(run: PlannedRun, error: Exception) -> TrainingError:
 class _Worker:
     """A process that times runs, and this end of the pipe to it."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     wished: float
     """When it was asked for."""
 
     @classmethod
     def hire(cls, spec: SweepSpec) -> Self:
-        wished, context = time.perf_counter(), multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, cloudpickle.dumps(spec)), daemon=True)
-        with main_hidden(), memory_kept():
-            process.start()
-        theirs.close()  # the worker now holds the only copy, so its death is seen as the end of the pipe
-        return cls(process=process, pipe=ours, wished=wished)
+        wished = time.perf_counter()
+        process, pipe = begin(_work, cloudpickle.dumps(spec))
+        return cls(process=process, pipe=pipe, wished=wished)
 
     def ready(self) -> float:
         """Wait until it has taken a first step; return the seconds since it was asked for."""
@@ -165,7 +160,6 @@ class _Worker:
 
 def _work(pipe: Connection, content: bytes) -> None:
     """Say when this process has taken a first step, then time what came through the pipe."""
-    begin_alone()
     spec = pickle.loads(content)  # noqa: S301 - our parent wrote it a moment ago
     orders = pipe.recv()
     try:

@@ -21,7 +21,7 @@ from flops_fit.engine.job import check_launch, this_job
 from flops_fit.engine.learning_rate import untuned
 from flops_fit.engine.memory import MemoryNeed, check_states, free_bytes
 from flops_fit.engine.rehearse import Kind, Rehearsal, kind_of
-from flops_fit.engine.sweep import CHECKPOINTS, trunks_left, workers_for
+from flops_fit.engine.sweep import CHECKPOINTS, expect_workers, trunks_left, workers_for
 from flops_fit.quantities import Interval
 from flops_fit.runs import RUNS_FILE, RunStore
 
@@ -101,6 +101,7 @@ def estimate(
     """
     checked = load_spec(spec, overrides=overrides)
     check_launch(checked)
+    expect_workers(checked)
     settled, is_tuned = this_job().on_main(lambda: _at_its_rate(checked))
     plan, trunks = this_job().on_main(lambda: _what_is_left(settled))
     this_job().elsewhere(settled.data.prepare)

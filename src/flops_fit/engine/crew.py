@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import gc
 import math
-import multiprocessing
-import os
 import pickle
 import signal
 import sys
-import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
 
 from flops_fit.design.grid import PlannedRun, Trunk
 from flops_fit.engine import interrupt
 from flops_fit.engine.attempt import attempt
+from flops_fit.engine.processes import begin
 from flops_fit.engine.row import failed_row
 from flops_fit.errors import FlopsFitError, StoreError, TrainingError
 from flops_fit.runs.record import RunRecord
@@ -34,19 +31,6 @@ LOOK_S = 0.5
 
 GRACE_S = 60.0
 """How long workers may take to finish their step and save their state."""
-
-_KEEP_MEMORY = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
-    ":glibc.malloc.trim_threshold=1073741824:glibc.malloc.top_pad=67108864"
-}
-"""Lets a worker on Linux keep the memory that a step frees, in huge pages, instead of asking for it again in
-the next one. Steps of a GPT of width 64 on 4096 tokens take 6 to 10% less CPU time so.
-
-Source: https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
-"""
-
-_LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
-"""Variables by which a launcher tells a process that it is one of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +94,8 @@ class Crew:
                 worker.process.terminate()
 
     def _hire(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self._orders), name="flops-fit worker")
-        with main_hidden(), memory_kept():
-            process.start()
-        theirs.close()  # the worker now holds the only copy, so its death is seen as the end of the pipe
-        self._hired.append(worker := _Worker(process=process, pipe=ours))
+        process, pipe = begin(_work, self._orders)
+        self._hired.append(worker := _Worker(process=process, pipe=pipe))
         return worker
 
 
@@ -124,7 +103,7 @@ class Crew:
 class _Worker:
     """A process that trains one trunk after another, and this end of the pipe to it."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     left: list[PlannedRun] = field(default_factory=list)
     """The runs of its trunk that have not ended, in the order in which they will."""
@@ -157,29 +136,6 @@ class _Worker:
         self.pipe.close()
 
 
-@contextmanager
-def main_hidden() -> Iterator[None]:
-    """Keep a new process from running the user's script again, which would start the sweep again."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def memory_kept() -> Iterator[None]:
-    """Let a new process hold on to memory that it frees, unless the user has settings of their own."""
-    mine = {name: value for name, value in _KEEP_MEMORY.items() if name not in os.environ}
-    os.environ |= mine
-    try:
-        yield
-    finally:
-        for name in mine:
-            del os.environ[name]
-
-
 def _death(exit_code: int | None) -> str:
     if exit_code == -9:
         return "its process was killed (signal 9), most often because memory ran out"
@@ -193,7 +149,6 @@ def _death(exit_code: int | None) -> str:
 
 def _work(pipe: Connection, orders: Orders) -> None:
     """Train what comes through the pipe until it is closed."""
-    begin_alone()
     interrupt.heed_in_worker()
     try:
         spec = pickle.loads(orders.spec)  # noqa: S301 - our parent wrote it a moment ago
@@ -213,21 +168,6 @@ def _work(pipe: Connection, orders: Orders) -> None:
                 pipe.send(error)
             except KeyboardInterrupt:  # the state is saved
                 sys.exit(interrupt.STATUS)
-
-
-def begin_alone() -> None:
-    """Begin a process that trains alone, whatever job its parent belongs to, and ends with its parent."""
-    for name in _LAUNCHED:
-        os.environ.pop(name, None)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the parent is gone, even if it was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _unreadable(error: Exception) -> TrainingError:

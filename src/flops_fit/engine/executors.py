@@ -82,9 +82,10 @@ def _sent(spec: SweepSpec) -> bytes:
 def _by_default(spec: SweepSpec, trunks: Sequence[Trunk]) -> int:
     device = process_state().device.type
     if device == "cpu":
-        return _cores()
+        return count_cores()
     return processes_per_gpu(trunks, spec) if device == "cuda" else 1
 
 
-def _cores() -> int:
+def count_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

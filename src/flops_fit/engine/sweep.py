@@ -11,10 +11,11 @@ from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
 from flops_fit.design.table import described_findings
 from flops_fit.engine import interrupt
 from flops_fit.engine.audit import audits_of, keep_audit
-from flops_fit.engine.executors import count_workers, execute
+from flops_fit.engine.executors import count_cores, count_workers, execute
 from flops_fit.engine.in_flight import folder_of, forget
 from flops_fit.engine.job import check_launch, this_job
 from flops_fit.engine.lock import sole_owner
+from flops_fit.engine.processes import get_ready
 from flops_fit.engine.progress import Progress, Tally
 from flops_fit.engine.shares import predicted_cost, shares_of
 from flops_fit.errors import TrainingError
@@ -154,6 +155,13 @@ def workers_for(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
     """Return how many processes train `trunks` side by side."""
     small = sum(map(predicted_cost, trunks)) < SMALL_SWEEP
     return 1 if small and not spec.training.workers else count_workers(spec, trunks)
+
+
+def expect_workers(spec: SweepSpec) -> None:
+    """Have what workers need imported while this process plans, where a sweep of `spec` may want some."""
+    at_most = sum(spec.budgets) * spec.design.sizes_per_budget * len(spec.seeds)
+    if at_most >= SMALL_SWEEP and (spec.training.workers or count_cores()) > 1 == this_job().n_processes:
+        get_ready()
 
 
 def _require_one_completed(records: Iterable[RunRecord]) -> None:
