@@ -15,7 +15,6 @@ from pydantic import PrivateAttr
 
 from flops_fit.engine import run_sweep
 from flops_fit.engine.executors import count_workers
-from flops_fit.engine.processes import told_at_start
 from flops_fit.errors import TrainingError
 from flops_fit.runs import RunStore
 
@@ -120,13 +119,3 @@ def test_a_local_class_is_sent_by_value(make_spec, parts):
         pass
 
     assert count_workers(make_spec(model=Local(), training=SIDE_BY_SIDE), ()) == 2
-
-
-def test_a_new_process_keeps_its_memory_unless_the_user_says_how(monkeypatch):
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    with told_at_start():
-        assert "glibc.malloc.trim_threshold" in os.environ["GLIBC_TUNABLES"]
-    assert "GLIBC_TUNABLES" not in os.environ
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=3")
-    with told_at_start():
-        assert os.environ["GLIBC_TUNABLES"] == "glibc.malloc.check=3"
