@@ -104,7 +104,15 @@ def _read(archive: str, root: Path, verify: bool, train: bool) -> _Contents:  # 
     known = _archive_class(archive, verify=verify)
     for name, md5 in [*known.train_list, *known.test_list, (known.meta["filename"], known.meta["md5"])]:
         _check(root / known.base_folder / name, md5)
-    found = known(root, train=train)
+    try:
+        found = known(root, train=train)
+    except Exception as error:  # unpickling raises anything, and unverified files may hold anything
+        raise DataError(
+            f"{root / known.base_folder} is not in the format of {archive}: {type(error).__name__}: {error}.",
+            fix="put the published archive there, or write batches as it does: pickled dictionaries whose "
+            "text keys `data` and `labels` (`fine_labels`) hold uint8 rows and integers",
+            code="archive-damaged",
+        ) from error
     images = torch.from_numpy(np.ascontiguousarray(found.data.transpose(0, 3, 1, 2)))
     labels = np.asarray(found.targets, np.int64)
     digest = hashlib.sha256(images.numpy().tobytes() + labels.tobytes()).hexdigest()[:16]

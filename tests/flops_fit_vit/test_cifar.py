@@ -1,5 +1,7 @@
 """The CIFAR archives as published, from a local root: read, split, repeated, varied, and named when amiss."""
 
+import pickle
+import shutil
 from itertools import islice
 
 import pytest
@@ -97,6 +99,16 @@ def test_files_that_were_not_published_are_refused_unless_that_is_meant(cifar10,
         with pytest.raises(DataError, match=r"(?s)its checksum is another.*verify: false") as error:
             CIFAR10(root=root).prepare()
         assert error.value.code == "archive-damaged"
+
+
+def test_files_in_another_format_are_refused(cifar10, tmp_path):
+    """With keys of bytes, as `pickle` gives them where the archive is read without an encoding."""
+    shutil.copytree(cifar10, tmp_path, dirs_exist_ok=True)
+    (batch,) = tmp_path.rglob("data_batch_3")
+    batch.write_bytes(pickle.dumps({b"data": [], b"labels": []}))
+    with pytest.raises(DataError, match=r"not in the format of CIFAR10: KeyError: 'data'") as refused:
+        CIFAR10(root=tmp_path, verify=False).prepare()
+    assert refused.value.code == "archive-damaged"
 
 
 def test_a_missing_archive_or_file_is_named(tmp_path, packed_cifar10):
