@@ -36,6 +36,9 @@ _ENOUGH_FOR_TUKEY = 20
 _ROUNDING = 1e-6
 """Residual of ln loss below which there is nothing left to fit: tables round losses more than that."""
 
+_ON_THE_WAY = 1e-6
+"""How closely a fit arrives that only serves to find the scale of the residuals."""
+
 
 class Pull(NamedTuple):
     """What is expected of each of a batch of parameters, in units of the variance of a residual."""
@@ -240,7 +243,9 @@ def refine_robustly(surface: Surface, response: Floats, start: Floats) -> Robust
     work = start[None]
     loss = huber(_scale(response - surface.fitted(work)[0][0], spent))
     for _ in range(3):
-        work, (residuals,), _, _ = refine(surface, response, work, counts=once, loss=loss, steps=30)
+        work, (residuals,), _, _ = refine(
+            surface, response, work, counts=once, loss=loss, steps=30, tolerance=_ON_THE_WAY
+        )
         scale = _scale(residuals, spent)
         loss = huber(1.345 * scale, scale=scale)
     loss = judged_by(scale, len(response))

@@ -15,6 +15,9 @@ _REFINED = 16
 _ROUGH = 0.01
 """Residual of ln loss from which on a run counts less while the best start is sought."""
 
+_CLOSE = 1e-4
+"""How closely a start approaches the minimum that the fit itself will reach."""
+
 
 def start(surface: FormSurface, loss: Floats) -> Floats:
     """Return working parameters near the global optimum, shape (n_work,).
@@ -29,7 +32,9 @@ def start(surface: FormSurface, loss: Floats) -> Floats:
     derived = form.starts(_plain(surface, loss), surface.n_params, surface.n_units)
     work = _promising(surface, loss) if derived is None else surface.inside(derived)
     counts = np.ones((len(work), len(loss)))
-    refined = refine(surface, surface.response(loss), work, counts=counts, loss=huber(_ROUGH), steps=100)
+    refined = refine(
+        surface, surface.response(loss), work, counts=counts, loss=huber(_ROUGH), steps=100, tolerance=_CLOSE
+    )
     return np.array(refined.work[refined.cost.argmin()])
 
 
@@ -40,7 +45,9 @@ def _plain(surface: FormSurface, loss: Floats) -> Floats:
     )
     work = start(plain, loss)[None]
     once = np.ones((1, len(loss)))
-    refined = refine(plain, plain.response(loss), work, counts=once, loss=huber(_ROUGH), steps=50)
+    refined = refine(
+        plain, plain.response(loss), work, counts=once, loss=huber(_ROUGH), steps=50, tolerance=_CLOSE
+    )
     return np.array(plain.theta(refined.work)[0])
 
 
