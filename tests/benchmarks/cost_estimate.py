@@ -9,11 +9,12 @@ usage: python tests/benchmarks/cost_estimate.py [SPEC] [--repeats 1]
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+
+from peak_memory import watched
 
 from flops_fit.config import demo_spec, load_spec, probe
 from flops_fit.design import plan_sweep
@@ -53,19 +54,18 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=1)
     args = parser.parse_args()
     found = []
-    for _ in range(args.repeats):
-        with tempfile.TemporaryDirectory() as folder:
-            found.append(compare(args.spec, Path(folder) / "out"))
-    scale = 1 if sys.platform == "darwin" else 1024
-    peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"peak memory of a worker: {peak / 1e9:.2f} GB (target below {WORKER_BYTES / 1e9:.0f} GB)")
+    with watched() as peak:
+        for _ in range(args.repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(compare(args.spec, Path(folder) / "out"))
+    print(f"peak memory of a worker: {peak.bytes / 1e9:.2f} GB (target below {WORKER_BYTES / 1e9:.0f} GB)")
     missed = [f"error {row['error']:+.1%}" for row in found if abs(row["error"]) > WITHIN]
     missed += ["outside of the interval" for row in found if not row["inside"]]
     missed += [f"{row['cells']} cells only" for row in found if row["cells"] < 50]
-    missed += ["memory of a worker"] if peak > WORKER_BYTES else []
+    missed += ["memory of a worker"] if peak.bytes > WORKER_BYTES else []
     print(
         json.dumps(
-            {"benchmark": "cost_estimate", "found": found, "worker_peak_bytes": peak, "missed": missed}
+            {"benchmark": "cost_estimate", "found": found, "worker_peak_bytes": peak.bytes, "missed": missed}
         )
     )
     return int(bool(missed))

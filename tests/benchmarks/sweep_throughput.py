@@ -22,13 +22,13 @@ import argparse
 import json
 import math
 import os
-import resource
 import statistics
 import sys
 import time
 from dataclasses import dataclass, replace
 
 import torch
+from peak_memory import watched
 
 from flops_fit.config import SweepSpec
 from flops_fit.config.device import process_state
@@ -210,7 +210,8 @@ def main() -> int:
         print("CUDA part skipped: no CUDA device")
         return 0
     on_gpu = process_state().device.type == "cuda"
-    found = [measure(case, args) for case in (on_cuda() if on_gpu else ON_CPU)]
+    with watched() as peak:
+        found = [measure(case, args) for case in (on_cuda() if on_gpu else ON_CPU)]
     for row in found:
         told = {name: " ".join(f"{s:.1f}" for s in of_side) for name, of_side in row["seconds"].items()}
         print(
@@ -223,15 +224,18 @@ def main() -> int:
             + (f"; runs took {row['slowed']:.2f} times what they take by themselves" if row["slowed"] else "")
             + (f"; {row['to_eager']:.2f}x of one process without graphs" if row["to_eager"] else "")
         )
-    scale = 1 if sys.platform == "darwin" else 1024
-    peak = scale * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"peak memory of a worker: {peak / 1e9:.2f} GB; default threads: {torch.get_num_threads()}")
+    print(f"peak memory of a worker: {peak.bytes / 1e9:.2f} GB; default threads: {torch.get_num_threads()}")
     if not on_gpu:
         print("CUDA part skipped: no CUDA device")
     missed = [row["case"] for row in found if row["target"] and row["ratio"] < row["target"]]
     print(
         json.dumps(
-            {"benchmark": "sweep_throughput", "found": found, "worker_peak_bytes": peak, "missed": missed}
+            {
+                "benchmark": "sweep_throughput",
+                "found": found,
+                "worker_peak_bytes": peak.bytes,
+                "missed": missed,
+            }
         )
     )
     return int(bool(missed))

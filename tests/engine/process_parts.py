@@ -1,6 +1,7 @@
 """What a new process does in the tests of `processes.py`; imported by name there."""
 
 import os
+import signal
 import sys
 import threading
 
@@ -14,6 +15,7 @@ def tell(pipe, *names):
             "modules": set(sys.modules) & {"torch._dynamo", "flops_fit.engine.trunk"},
             "threads": threading.active_count(),
             "touched a GPU": torch.cuda.is_initialized(),
+            "deaf to Ctrl-C": signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()),
             "environment": {name: os.environ.get(name) for name in names},
         }
     )

@@ -1,6 +1,7 @@
 """How processes begin: with everything imported, in the environment of now, and part of no job."""
 
 import os
+import signal
 import sys
 
 import process_parts
@@ -25,6 +26,12 @@ def test_a_process_begins_with_everything_imported_and_no_gpu_touched():
     answer = told()
     assert answer["modules"] == {"torch._dynamo", "flops_fit.engine.trunk"}
     assert answer["touched a GPU"] is False
+
+
+@only_where_forked
+def test_only_new_processes_are_deaf_to_ctrl_c():
+    assert told()["deaf to Ctrl-C"] is True
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_process_has_the_environment_of_now(monkeypatch):

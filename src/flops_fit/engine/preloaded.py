@@ -1,11 +1,8 @@
 """What the server of `processes.py` imports before it forks; imported nowhere else."""
 
-import signal
+from contextlib import suppress
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, and it decides
+with suppress(Exception):  # the server must not end by it: who imports this itself says what is wrong
+    import torch._dynamo  # noqa: F401 - an optimiser imports it when it is made
 
-import torch._dynamo  # noqa: E402 - an optimiser imports it when it is made
-
-import flops_fit.engine.trunk  # noqa: E402
-
-__all__ = ["flops_fit", "torch"]
+    import flops_fit.engine.trunk  # noqa: F401

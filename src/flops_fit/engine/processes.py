@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -45,7 +47,7 @@ def begin(work: Callable[..., None], *args: object) -> tuple[BaseProcess, Connec
     process = context.Process(  # type: ignore[attr-defined]
         target=_alone, args=(dict(os.environ), work, theirs, *args), name="flops-fit worker"
     )
-    with _main_hidden(), told_at_start():
+    with _main_hidden(), _deaf_to_ctrl_c(), told_at_start():
         process.start()
     theirs.close()  # the new process now holds the only copy, so its death is seen as the end of the pipe
     return process, ours
@@ -57,7 +59,7 @@ def get_ready() -> None:
         from multiprocessing import forkserver
 
         _context()
-        with _main_hidden(), told_at_start():
+        with _main_hidden(), _deaf_to_ctrl_c(), told_at_start():
             forkserver.ensure_running()
 
 
@@ -82,6 +84,20 @@ def _main_hidden() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let new processes begin, and stay, deaf to Ctrl-C: it reaches this one as well, which decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # to start it later would end the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _forks() -> bool:
