@@ -101,7 +101,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _forks() -> bool:
-    return sys.platform == "linux" and process_state().device.type == "cpu"
+    return sys.platform == "linux" and str(process_state().device.type) == "cpu"
 
 
 def _context() -> BaseContext:
