@@ -39,7 +39,10 @@ def start(plan, spec, path):
 
 def descendants_of(pid):
     """Return the processes that `pid` has started, and those that they have."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:  # it has just ended
+        return []
     return [descendant for child in map(int, children) for descendant in (child, *descendants_of(child))]
 
 
