@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from flops_fit.config import TRUTHS, truth_spec
+from flops_fit.engine.processes import told_at_start
 from flops_fit.errors import FitError
 from flops_fit.truth import FLOOR_WITHIN, LOSS_WITHIN, Truth, check_truth, describe_truths
 
@@ -91,7 +92,8 @@ def main() -> int:
     args = parser.parse_args()
     seeds = range(args.first, args.first + args.replications)
     figures = {}
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+    # One thread each, as in a sweep: with more, NumPy's of one process and the other wait for each other.
+    with told_at_start(), ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
         for source in args.sources:
             found = []
             for truth in pool.map(replicate, [source] * len(seeds), seeds, [args.out] * len(seeds)):
