@@ -58,7 +58,7 @@ def get_ready() -> None:
     if _forks():
         from multiprocessing import forkserver
 
-        _context()
+        _context()  # says what the server imports
         with _main_hidden(), _deaf_to_ctrl_c(), told_at_start():
             forkserver.ensure_running()
 

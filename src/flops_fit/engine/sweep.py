@@ -160,7 +160,8 @@ def workers_for(trunks: Sequence[Trunk], spec: SweepSpec) -> int:
 def expect_workers(spec: SweepSpec) -> None:
     """Have what workers need imported while this process plans, where a sweep of `spec` may want some."""
     at_most = sum(spec.budgets) * spec.design.sizes_per_budget * len(spec.seeds)
-    if at_most >= SMALL_SWEEP and (spec.training.workers or count_cores()) > 1 == this_job().n_processes:
+    several = (spec.training.workers or count_cores()) > 1 and this_job().n_processes == 1
+    if several and at_most >= SMALL_SWEEP:
         get_ready()
 
 
