@@ -1,5 +1,7 @@
 """A fit with an error among its findings: shown, marked, and not to be had by accident."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -30,5 +32,15 @@ def test_a_prediction_is_refused_until_its_doubts_are_accepted(kept, capsys):
     _, folder = kept
     assert main(["predict", str(folder), "--flops", "1e19"]) == 2
     assert "--accept-unreliable" in capsys.readouterr().err
-    assert main(["predict", str(folder), "--flops", "1e19", "--accept-unreliable"]) == 0
-    assert "With 1.00e+19 FLOPs" in capsys.readouterr().out
+    assert main(["predict", str(folder), "--flops", "1e19", "--accept-unreliable"]) == 3
+    banner, answer = capsys.readouterr().out.splitlines()[:2]
+    assert banner.startswith("UNRELIABLE: 3 budgets: the intervals rest on assumptions")
+    assert answer.startswith("With 1.00e+19 FLOPs")
+
+
+def test_an_accepted_prediction_is_marked_for_programs_too(kept, capsys):
+    _, folder = kept
+    assert main(["predict", str(folder), "--flops", "1e19", "--accept-unreliable", "--json"]) == 3
+    (prediction,) = json.loads(capsys.readouterr().out)
+    (banner,) = prediction["banners"]
+    assert banner.startswith("UNRELIABLE: 3 budgets")

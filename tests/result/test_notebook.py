@@ -43,6 +43,7 @@ def test_a_result_is_shown_as_its_table_and_a_prediction_as_its_card(hostile):
         assert "script" not in page.seen
         assert "<script>alert(1)</script>" in page.text
     assert "The best size lies beyond the sizes trained." in card.text
+    assert "UNRELIABLE" in card.text
     assert "UNRELIABLE" in table.text
 
 

@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,10 +50,24 @@ def test_an_unreliable_law_answers_only_when_told_to(bad_law):
     assert caught.value.code == "unreliable-fit"
     with pytest.raises(FitError, match="unreliable"):
         result.loss_at(n_params=1e6, n_units=1e9)
-    assert result.predict(1e16, accept_unreliable=True).caveats == (
-        "The best size lies beyond the sizes trained.",
-        "4 budgets are few.",
-    )
+    accepted = result.predict(1e16, accept_unreliable=True)
+    assert accepted.caveats == ("The best size lies beyond the sizes trained.", "4 budgets are few.")
+    simulated, unreliable, answer, *rest = str(accepted).splitlines()
+    assert simulated == "SIMULATED losses: nothing here was trained."
+    assert unreliable == "UNRELIABLE: The best size lies beyond the sizes trained."
+    assert answer.startswith("With 1.00e+16 FLOPs")
+    assert "  note: 4 budgets are few." in rest
+    assert "sizes trained" not in "".join(rest)  # what the banner says is not said again
+
+
+@pytest.mark.parametrize(("times", "told"), [(10, "Extrapolated: 10"), (1000, "FAR EXTRAPOLATION: 1,?000")])
+def test_a_multiple_of_the_largest_budget_may_be_written_with_three_digits(known_law, times, told):
+    """As `run` writes it when it says what to type next."""
+    high = 8.937290981e18
+    law = replace(known_law, headline=replace(known_law.headline, flops_range=(1e15, high)))
+    written = float(f"{times * high:.3g}")
+    assert written > times * high
+    assert re.match(f"{told} times the largest", ScalingResult(law).predict(written).caveats[0])
 
 
 @pytest.mark.parametrize("flops", [0, -1e18, float("nan"), float("inf"), "1e18"])

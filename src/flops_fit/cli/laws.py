@@ -64,7 +64,7 @@ def predict(args: argparse.Namespace) -> int:
     show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
     for reason in refused:
         print(f"flops-fit: {reason}", file=sys.stderr)
-    return USER_ERROR if refused else DONE
+    return USER_ERROR if refused else status(result)
 
 
 def _predict(result: ScalingResult, flops: float | None, args: argparse.Namespace) -> Prediction:

@@ -7,8 +7,9 @@ import numpy as np
 from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.banners import banners
 from flops_fit.result.prediction import general_caveats
-from flops_fit.result.tables import Column, Row, Table, banners
+from flops_fit.result.tables import Column, Row, Table
 from flops_fit.result.tables.table import ABOUT_ALL, unit_of_loss
 from flops_fit.result.tables.text import as_markdown
 

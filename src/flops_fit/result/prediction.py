@@ -8,6 +8,7 @@ import numpy as np
 from flops_fit.fit import Estimate, Optimum, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.banners import banners
 from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration
 from flops_fit.result.near_optimal import near_optimal_n, noise_of_a_run
@@ -16,6 +17,8 @@ from flops_fit.result.templates import render
 
 FAR = 1000.0
 """Times the largest budget trained beyond which an answer must be asked for explicitly."""
+ROUNDED = 1.006
+"""Times by which compute may exceed what is meant, because three digits were written of it."""
 _MARGIN = 0.1
 """e-folds of N by which a size may lie further from the best one than any run did."""
 
@@ -60,6 +63,8 @@ class Prediction:
     """What is doubtful about this answer beyond what is doubtful about all of the law's."""
     caveats: tuple[str, ...]
     """All that is doubtful, in words."""
+    banners: tuple[str, ...] = ()
+    """What must stand above the answer, such as that the law is unreliable, with the reasons."""
     unit: str = "unit"
     """What one unit of D is."""
     question: Question = field(default_factory=Question)
@@ -73,11 +78,11 @@ class Prediction:
     """None where no run was timed and no device is named."""
 
     def __str__(self) -> str:
-        return "\n".join([self._answer(), *(_indented(label, text) for label, text in self._details())])
+        return "\n".join([*self.banners, self._answer(), *(_indented(label, text) for label, text in self._details())])
 
     def _repr_html_(self) -> str:
         """Return what notebooks show; names that users chose are escaped."""
-        return render("prediction.html", answer=self._answer(), details=list(self._details()))
+        return render("prediction.html", banners=self.banners, answer=self._answer(), details=list(self._details()))
 
     def _answer(self) -> str:
         train = (
@@ -128,7 +133,8 @@ class Prediction:
             yield "life", str(self.serving)
         if self.duration is not None:
             yield "T", str(self.duration)
-        yield from (("note", caveat) for caveat in self.caveats)
+        above = " ".join(self.banners)
+        yield from (("note", caveat) for caveat in self.caveats if caveat not in above)
 
     def _span(self, name: str, interval: Interval) -> str:
         if interval.low < interval.high:
@@ -185,6 +191,7 @@ def predict(law: ScalingLaw, flops: float) -> Prediction:
         extrapolation=flops / law.flops_range[1],
         doubts=doubts,
         caveats=(*map(str, doubts), *general_caveats(law)),
+        banners=banners(law),
         unit=law.unit,
     )
 
@@ -258,9 +265,9 @@ def _doubts_about_budget(law: ScalingLaw, flops: float) -> Iterator[Doubt]:
 
 def _beyond(times: float) -> Doubt:
     where = " times the largest budget trained"
-    if times <= 10:
+    if times <= 10 * ROUNDED:
         return Doubt("Extrapolated:", times, f"{where}.")
-    if times <= FAR:
+    if times <= FAR * ROUNDED:
         return Doubt("FAR EXTRAPOLATION:", times, f"{where}; the interval rests on the model of the trend.")
     return Doubt("NOT SUPPORTED:", times, f"{where}; nothing in these runs bears on it.")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from flops_fit.errors import FitError, argument
 from flops_fit.fit import ScalingLaw
-from flops_fit.result.prediction import FAR, Prediction
+from flops_fit.result.prediction import FAR, ROUNDED, Prediction
 
 _UNKNOWN = 1000.0
 """Ratio of the ends of the interval of N* from which on a prediction is none."""
@@ -32,11 +32,11 @@ def check_near(law: ScalingLaw, flops: float) -> None:
         FitError: `far-extrapolation`.
     """
     low, top = law.flops_range
-    if flops > FAR * top:
+    if flops > FAR * ROUNDED * top:
         raise _far(
             f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g})", "larger"
         )
-    if flops * FAR < low:
+    if flops * FAR * ROUNDED < low:
         raise _far(
             f"{flops:.3g} FLOPs is {flops / low:.3g} of the smallest budget trained ({low:.3g})", "smaller"
         )

@@ -6,5 +6,4 @@ from flops_fit.result.tables.formats import written as written
 from flops_fit.result.tables.table import Column as Column
 from flops_fit.result.tables.table import Row as Row
 from flops_fit.result.tables.table import Table as Table
-from flops_fit.result.tables.table import banners as banners
 from flops_fit.result.tables.text import markdown_rows as markdown_rows

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
+from flops_fit.result.banners import banners
 from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
-from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, banners, is_short, unit_of_loss
+from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, is_short, unit_of_loss
 
 
 def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats: bool = True) -> Table:

@@ -64,15 +64,6 @@ ABOUT_ALL = "All rows: "
 """How a note begins that no row refers to because it is about each."""
 
 
-def banners(law: ScalingLaw) -> tuple[str, ...]:
-    """Return the lines that must stand above any number of this law."""
-    simulated = ("SIMULATED losses: nothing here was trained.",) if law.points.simulated else ()
-    if law.status != "unreliable":
-        return simulated
-    reasons = " ".join(f.message for f in law.findings if f.severity == "error")
-    return (*simulated, f"UNRELIABLE: {reasons}")
-
-
 def is_short(unit: str) -> bool:
     """Whether a unit stands in a heading of plain text; of a longer one the legend must tell."""
     return len(unit) <= _SHORT_UNIT
