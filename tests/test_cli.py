@@ -131,6 +131,21 @@ def test_plan_prints_the_grid_and_trains_nothing(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_plan_with_an_error_is_shown_and_refused_by_run_before_anything_is_spent(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(TINY + f"output_dir: {tmp_path / 'out'}\n")
+    wide = ["--set", "budgets.start=3e6"]
+    assert main(["plan", str(spec), *wide]) == 2
+    shown = capsys.readouterr()
+    assert "ERROR [empty-budget] No run at 3e+06, " in shown.out
+    assert "next:" not in shown.err
+    assert main(["run", str(spec), *wide, "--quiet"]) == 2
+    told = capsys.readouterr().err
+    assert told == shown.err
+    assert told.endswith("see: flops-fit explain empty-budget\n")
+    assert not (tmp_path / "out" / "runs.sqlite").exists()
+
+
 def test_set_changes_one_field_and_is_checked_like_the_file(tmp_path, capsys):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(TINY)

@@ -22,7 +22,7 @@ from flops_fit.config import (
     write_spec_json,
 )
 from flops_fit.config.pasteable import fitted_again_from, told_in_python
-from flops_fit.design import SweepPlan
+from flops_fit.design import SweepPlan, check_worth_training
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
 from flops_fit.fit import FlopConvention, SizeConvention, declare, fit_imported, fit_law
@@ -76,7 +76,7 @@ def _run_into(
     tracking = tracked(report, spec)
     if not simulate:
         expect_workers(spec)
-    probed = this_job().on_main(lambda: probe(spec))
+    probed = this_job().on_main(lambda: _probed(spec, simulate=simulate))
     settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
     spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))
     with SharedStore(out / RUNS_FILE) as store:
@@ -244,6 +244,14 @@ def export_runs(directory: str | Path, to: str | Path) -> int:
     records = read_sweep(Path(directory)).records
     write_table(records, to)
     return len(records)
+
+
+def _probed(spec: SweepSpec, *, simulate: bool) -> Probe:
+    """Try every part of a sweep, and refuse what is not worth training while nothing is spent."""
+    probed = probe(spec)
+    if not simulate:
+        check_worth_training(plan_probed_sweep(spec, probed))
+    return probed
 
 
 def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:

@@ -11,6 +11,8 @@ from torch import nn
 from flops_fit.builtin.losses import CrossEntropy
 from flops_fit.components import FlopCounter, Size
 from flops_fit.config.probe import probe
+from flops_fit.config.written import read_value
+from flops_fit.design import plan_sweep
 from flops_fit.errors import FlopsFitError
 
 
@@ -235,17 +237,30 @@ def test_a_faulty_ladder_is_caught(mutant):
     assert (error.code, words in str(error)) == (code, True), error
 
 
-def test_budgets_too_small_for_the_family_are_told_which_budget_would_do():
-    error = found_in(budgets=[10.0**e for e in range(1, 8)], design={"window": 2})
-    assert error.code == "too-few-sizes"
-    assert "raise `budgets` (the largest to 3.8e+08 FLOPs)" in str(error)
-
-
-def test_budgets_too_large_for_the_family_are_told_which_budget_would_do():
-    error = found_in(budgets=[10.0**e for e in range(15, 22)], design={})
+@pytest.mark.parametrize(
+    ("exponent", "design", "advice"),
+    [
+        (6, {"window": 2}, "raise the budgets, e.g. `budgets: {"),
+        (5, {"window": 4, "min_steps": 1000}, "raise the budgets, e.g. `budgets: {"),
+        (3.5, {"units_per_param": 1}, "raise the budgets, e.g. `budgets: {"),
+        (15, {"window": 4}, "lower the budgets, e.g. `budgets: {"),
+    ],
+)
+def test_budgets_out_of_reach_of_the_family_are_told_which_would_do_and_these_do(exponent, design, advice):
+    error = found_in(budgets=[10.0 ** (exponent + i / 6) for i in range(7)], design=design)
     assert error.code == "too-few-sizes"
     assert "0 sizes" in str(error)
-    assert "lower `budgets`" in str(error)
+    assert error.fix.startswith(advice)
+    spec = spec_of(**read_value(error.fix.split("`")[1]), design=design)
+    assert len(spec.budgets) == 7
+    plan = plan_sweep(spec, probe(spec))
+    # The text is short on purpose: it is repeated whatever the budgets.
+    assert [f.code for f in plan.findings if f.severity == "error" and f.code != "many-epochs"] == []
+
+
+def test_where_no_budget_takes_enough_steps_the_steps_are_to_be_changed():
+    error = found_in(budgets=[10.0 ** (2 + i / 6) for i in range(7)], design={"units_per_param": 0.01})
+    assert error.fix.startswith("lower `training.batch_size` or `design.min_steps`")
 
 
 def test_limits_that_leave_no_size_are_named():

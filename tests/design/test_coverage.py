@@ -46,6 +46,7 @@ def test_a_budget_without_runs(codes):
     found = codes({"n_min": 3e7})
     assert found["empty-budget"].severity == "error"
     assert "No run at 1e+15" in found["empty-budget"].message
+    assert "keep to budgets from 2.15e+15 to 1e+17 FLOPs, which have runs" in found["empty-budget"].action
 
 
 def test_runs_of_too_few_steps(codes):

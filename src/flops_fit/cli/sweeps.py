@@ -67,14 +67,16 @@ def check(args: argparse.Namespace) -> int:
 
 
 def plan(args: argparse.Namespace) -> int:
-    """Print the grid, its cost and what to know about it."""
+    """Print the grid, its cost and what to know about it; exit 2 where `run` would refuse it."""
     from flops_fit.api import plan_sweep
     from flops_fit.config import load_spec
-    from flops_fit.design import describe_plan
+    from flops_fit.design import check_worth_training, describe_plan
 
     spec = load_spec(args.spec, overrides=args.set)
     doing("probing every component and counting the FLOPs of every size; this may take half a minute ...")
-    status = show(plan_sweep(spec), args, describe_plan)
+    planned = plan_sweep(spec)
+    status = show(planned, args, describe_plan)
+    check_worth_training(planned)
     print(f"next: flops-fit estimate {args.spec} (time, memory and price on this machine)", file=sys.stderr)
     return status
 

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from flops_fit.components import Size
+from flops_fit.config.flow import flow
 from flops_fit.config.on_meta import n_trainable
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject
 from flops_fit.errors import PluginError, SpecError
 
+DECADE = 10.0
+"""Largest over smallest budget of those that are suggested."""
+ROUNDED_UP = 1.05
+WANTED = 5
+"""Sizes that the smallest budget suggested trains: enough to place a minimum."""
 SHOWN = 3
 """How many wrong sizes a message lists."""
 
@@ -75,15 +81,40 @@ def _how_to_reach(nearby: Sequence[Size], subject: Subject) -> str:
         return "change or remove `design.n_min` and `design.n_max`"
     if not nearby:
         return "change the options of the model so that it comes in sizes of that range, or change `budgets`"
-    prior = f"`design.units_per_param` (now {spec.design.units_per_param:g})"
     if nearby[-1].n_params < high:
-        return f"lower `budgets` (the smallest to {_budget_for(nearby[-1], spec):.1e} FLOPs) or raise {prior}"
+        return f"lower {_decade(_budget_for(nearby[-1].n_params / spec.design.window, spec) / DECADE, spec)}"
+    if nearby[0].n_params > low and (budget := _least_budget(nearby[0], subject)):
+        return f"raise {_decade(budget, spec)}"
     if nearby[0].n_params > low:
-        second = nearby[min(1, len(nearby) - 1)]
-        return f"raise `budgets` (the largest to {_budget_for(second, spec):.1e} FLOPs) or lower {prior}"
+        return "lower `training.batch_size` or `design.min_steps`: no budget trains these sizes for enough steps"
     return f"raise `design.window` (now {spec.design.window:g})"
 
 
-def _budget_for(size: Size, spec: SweepSpec) -> float:
-    """Invert `SweepSpec.prior_n_params`: the budget whose prior optimum is `size`."""
-    return 6 * spec.design.units_per_param * size.n_params**2
+def _decade(start: float, spec: SweepSpec) -> str:
+    """Write a decade of as many budgets as the spec has; rounded up, for `start` may be the least possible."""
+    lowest = float(f"{start * ROUNDED_UP:.1e}")
+    budgets = {"start": lowest, "stop": DECADE * lowest, "count": len(spec.budgets)}
+    return f"the budgets, e.g. `budgets: {flow(budgets)}`"
+
+
+def _budget_for(n_params: float, spec: SweepSpec) -> float:
+    """Invert `SweepSpec.prior_n_params`: the budget whose prior optimum is `n_params`."""
+    return 6 * spec.design.units_per_param * n_params**2
+
+
+def _least_budget(first: Size, subject: Subject) -> float | None:
+    """Find a budget that trains enough sizes of a family that begins with `first`; None if none does."""
+    spec = subject.spec
+    budget = _budget_for(first.n_params * spec.design.window, spec)  # from here on the window is full
+    units = spec.design.min_steps * spec.training.batch_size * subject.data.units_per_sample
+    while len(sizes := _smallest_at(budget, subject)) > 1:
+        if budget >= units * subject.flops_per_unit(sizes[-1]):
+            return budget
+        budget *= 2
+    return None
+
+
+def _smallest_at(budget: float, subject: Subject) -> Sequence[Size]:
+    """Return the smallest sizes that `budget` may train, as many as a minimum takes."""
+    middle, window = subject.spec.prior_n_params(budget), subject.spec.design.window
+    return subject.ladder(middle / window, middle * window)[:WANTED]

@@ -7,6 +7,7 @@ from itertools import groupby
 from flops_fit.components import DataSpec
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
 from flops_fit.design.grid import Finding, PlannedRun
+from flops_fit.design.refusal import too_little_to_fit
 
 MIN_SIZES = 10
 """Distinct sizes in a sweep; fewer leave the exponent of N to a handful of models."""
@@ -41,6 +42,7 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
     """Return what weakens the answer that `runs`, ordered by budget, can give; nothing if nothing does."""
     by_budget = {budget: tuple(row) for budget, row in groupby(runs, key=lambda run: run.budget)}
     return (
+        *too_little_to_fit(runs, spec),
         *_budgets(by_budget, spec),
         *_sizes(by_budget),
         *_sides(by_budget, spec),
@@ -83,19 +85,20 @@ def cells_left_out(too_short: Mapping[float, Sequence[str]], spec: SweepSpec) ->
 
 def _budgets(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
     findings = []
+    low, high = min(by_budget), max(by_budget)
     if empty := [budget for budget in spec.budgets if budget not in by_budget]:
         findings.append(
             Finding(
                 code="empty-budget",
                 severity="error",
                 message=f"No run at {_listed(empty)} FLOPs.",
-                action="raise design.window, lower training.batch_size, or drop the budget",
+                action=f"keep to budgets from {low:.3g} to {high:.3g} FLOPs, which have runs; or raise "
+                "design.window or lower training.batch_size",
             )
         )
     if len(by_budget) < MIN_BUDGETS:
         problem = f"{len(by_budget)} budgets have runs; exponents need at least {MIN_BUDGETS}."
         findings.append(_warning("few-budgets", problem, "add budgets", len(by_budget), MIN_BUDGETS))
-    low, high = min(by_budget), max(by_budget)
     if high / low < MIN_SPAN:
         problem = f"The budgets span a factor of {high / low:.3g}; below a decade exponents are loose."
         action = f"reach from {low:.3g} to at least {MIN_SPAN * low:.3g} FLOPs"

@@ -1,0 +1,53 @@
+"""Plans that are not worth a FLOP: what the fit would refuse, and the error that says so beforehand."""
+
+from collections.abc import Iterator, Sequence
+
+from flops_fit.components import SurfaceForm
+from flops_fit.config.spec import SweepSpec
+from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
+from flops_fit.errors import SpecError
+
+FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE = 8, 3, 2.0
+"""What `flops_fit.fit` refuses to go below; a test compares."""
+
+
+def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Finding, ...]:
+    """Return the finding that the fit would refuse `runs`, whatever their losses; nothing if it would not."""
+    if isinstance(spec.fit, SurfaceForm) and not spec.fit.of_size:  # a curve is drawn through one size too
+        return ()
+    if not (lacks := list(_lacks(runs))):
+        return ()
+    finding = Finding(
+        code="too-little-to-fit",
+        severity="error",
+        message=f"The fit would refuse these runs: {'; '.join(lacks)}.",
+        action="raise the budgets, or lower training.batch_size, until more sizes have design.min_steps steps; "
+        "or raise design.window or design.sizes_per_budget",
+    )
+    return (finding,)
+
+
+def _lacks(runs: Sequence[PlannedRun]) -> Iterator[str]:
+    if len(runs) < FEWEST_RUNS:
+        yield f"{len(runs)} of at least {FEWEST_RUNS} runs"
+    sizes = {run.size.n_params for run in runs}
+    if len(sizes) < FEWEST_SIZES:
+        yield f"{len(sizes)} of at least {FEWEST_SIZES} sizes"
+    budgets = {run.budget for run in runs}
+    for name, span in (("sizes", max(sizes) / min(sizes)), ("budgets", max(budgets) / min(budgets))):
+        if span < LEAST_RANGE:
+            yield f"{name} that span a factor of {span:.3g} instead of at least {LEAST_RANGE:g}"
+
+
+def check_worth_training(plan: SweepPlan) -> None:
+    """Refuse a plan with an error among its findings, before anything is spent on it.
+
+    Raises:
+        SpecError: with the code of the first such finding.
+    """
+    if errors := [finding for finding in plan.findings if finding.severity == "error"]:
+        raise SpecError(
+            f"This plan gives no answer to rely on: {' '.join(error.message for error in errors)}",
+            fix=errors[0].action,
+            code=errors[0].code,
+        )
