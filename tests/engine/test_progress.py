@@ -110,6 +110,14 @@ def test_plain_output_is_not_flooded():
     assert [line.split()[0] for line in lines] == ["1/10", "10/10"]
 
 
+def test_the_end_is_told_once():
+    stream = io.StringIO()
+    report = console_reporter(stream)
+    for ended in (False, True):
+        report(replace(HALF, done=10, eta_s=0.0, ended=ended))
+    assert len(stream.getvalue().splitlines()) == 1
+
+
 def test_a_run_without_a_loss_is_told_at_once():
     stream = io.StringIO()
     report = console_reporter(stream)

@@ -1,6 +1,7 @@
 """The sweep: what is trained, skipped, survived, counted and reported."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -204,6 +205,36 @@ def test_an_interrupt_keeps_what_is_finished(make_spec, plan_of, store):
     assert len(store.read()) == 3
     assert reports[-1].ended
     assert run_sweep(plan, spec, store).skipped == 3
+
+
+def test_progress_goes_on_where_it_was_before_an_interrupt(make_spec, plan_of, store):
+    """Also within a trunk, whose shared steps are kept and not taken again."""
+    spec, reports = make_spec(), []
+    plan = plan_of(spec)
+
+    def interrupt_at(n_done):
+        def report(progress):
+            reports.append(progress)
+            if progress.done == n_done and not progress.ended:
+                raise KeyboardInterrupt
+
+        return report
+
+    for n_done in (1, 3, 6):
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(plan, spec, store, report=interrupt_at(n_done))
+    run_sweep(plan, spec, store, report=reports.append)
+    assert [report.flops_total for report in reports] == pytest.approx([plan.flops_executed] * len(reports))
+    assert all(after.flops_done >= before.flops_done for before, after in pairwise(reports))
+
+
+def test_what_a_larger_plan_takes_again_is_counted(make_spec, plan_of, store):
+    spec, reports = make_spec(), []
+    plan = plan_of(spec)
+    shared = next(trunk for trunk in plan.trunks if len(trunk) > 1)
+    run_sweep(replace(plan, runs=shared[:1]), spec, store)
+    run_sweep(replace(plan, runs=shared), spec, store, report=reports.append)
+    assert reports[0].flops_total == pytest.approx(sum(run.flops for run in shared))
 
 
 def test_progress_counts_runs_and_flops_and_learns_the_pace(make_spec, plan_of, store):

@@ -60,12 +60,16 @@ class _Lines:
         self._stream = stream
         self._next = 0.0
         self._failed = 0
+        self._told = ""
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if now >= self._next or progress.ended or progress.failed > self._failed:
             self._next, self._failed = now + PAUSE_S, progress.failed
-            print(progress_line(progress), file=self._stream, flush=True)
+            line = progress_line(progress)
+            if line != self._told:  # the end brings nothing new where the last run has just been told
+                print(line, file=self._stream, flush=True)
+            self._told = line
 
 
 class _Events:

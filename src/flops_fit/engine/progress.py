@@ -35,7 +35,8 @@ class Progress:
     """Runs without a loss: failed or diverged."""
     total: int
     flops_done: float
-    """Executed; steps that runs share are counted once."""
+    """Of the runs that have a row; steps that runs share are counted once, and none that are taken again
+    because they came after the last checkpoint."""
     flops_total: float
     eta_s: float | None
     """Seconds until the sweep ends; None until a run has been timed."""

@@ -96,7 +96,9 @@ def _train_missing(
     workers = workers_for(trunks, spec)
     checkpoints = store.path.parent / CHECKPOINTS
     ended_by = {trunk[-1].run_id: folder_of(trunk, spec, checkpoints) for trunk in trunks}
-    tally = Tally(shares_of(plan.trunks) | shares_of(missing), kept, workers=workers, report=report)
+    # A trunk whose state is kept goes on from there; of any other, shared steps are taken again.
+    anew = [trunk for trunk in missing if not folder_of(trunk, spec, checkpoints).exists()]
+    tally = Tally(shares_of(plan.trunks) | shares_of(anew), kept, workers=workers, report=report)
     execution = execute(trunks, spec, workers=workers, checkpoints=checkpoints)
     records: list[RunRecord] = []
     with interrupt.heeded(), tally, closing(execution) as finished:
