@@ -21,6 +21,14 @@ from flops_fit.errors import (
         ("budgets", "add some, or `allow_thin_sweep: true`", "add some, or `allow_thin_sweep=True`"),
         ("budgets", "write `budgets: [1e06, 2e06]`", "write `compute_budgets=[1000000.0, 2000000.0]`"),
         ("budgets", "e.g. `budgets: {start: 1e15}`", "e.g. `budgets: {start: 1e15}`"),
+        (
+            "budgets",
+            "e.g. `budgets: {start: 1e6, stop: 1e7, count: 3}`",
+            "e.g. `compute_budgets=[1000000.0, 3160000.0, 10000000.0]`",
+        ),
+        ("model", "or change `budgets`", "or change `compute_budgets`"),
+        ("model", "write `n_layers: 3`", "write `n_layers: 3`"),
+        ("flops", "or `flops: {kind: traced}` with", "or `flops={'kind': 'traced'}` with"),
         ("seeds", "write `seeds: [0, 1]`", "write `seeds=[0, 1]`"),
         ("training.mode", "write `mode: alone`", "write `training={'mode': 'alone'}`"),
         ("training", "write `training: {batch_size: 32}`", "write `training={'batch_size': 32}`"),
@@ -47,6 +55,12 @@ def test_an_error_from_below_is_shown_once_with_its_cause():
         raise PluginError("it raised", fix="mend it (`--debug` shows where)", code="x") from OSError("gone")
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__context__ is None
+
+
+def test_an_error_of_one_part_has_a_fix_to_paste_too():
+    with pytest.raises(PluginError) as caught, told_in_python(arguments=True):
+        raise PluginError("unknown", fix="write `flops: {kind: traced, free_ops: [aten.xyz]}`", code="x")
+    assert caught.value.fix == "write `flops={'kind': 'traced', 'free_ops': ['aten.xyz']}`"
 
 
 def test_a_spec_that_was_given_keeps_its_own_words():

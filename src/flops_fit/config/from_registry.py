@@ -23,8 +23,14 @@ class FromRegistry:
     that Python users can pass components that no plugin offers.
     """
 
-    def __init__(self, component: str) -> None:
-        self.component = component
+    def __init__(self, component: str, usual: str = "") -> None:
+        self.component, self._usual = component, usual
+
+    @property
+    def example(self) -> str:
+        """A kind that is installed, by preference the one that fields have by default."""
+        kinds = registry().components(self.component)
+        return self._usual if self._usual in kinds else next(iter(kinds), "NAME")
 
     def __get_pydantic_core_schema__(
         self, source: type[Component], handler: GetCoreSchemaHandler
@@ -67,10 +73,8 @@ class FromRegistry:
         return f"installed: {', '.join(registry().components(self.component)) or 'none'}"
 
     def _example(self) -> str:
-        kind = next(iter(registry().components(self.component)), "NAME")
-        return (
-            f"write `{self.component}: {kind}`, or `kind: {kind}` and its options beneath `{self.component}`"
-        )
+        name, kind = self.component, self.example
+        return f"write `{name}: {kind}`, or `{name}: {{kind: {kind}}}` with its options"
 
 
 def _options(value: Component, info: SerializationInfo) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from yaml import YAMLError
 
+from flops_fit.config.spec import BudgetRange
 from flops_fit.config.written import read_value
 from flops_fit.errors import FitError, FlopsFitError, Problem, SpecError, by_interface
 
 _ARGUMENTS = {"budgets": "compute_budgets"}
 """Fields of a spec whose argument has another name."""
+_GIVEN = {"budgets", "seeds", "design", "training", "flops", "fit", "output_dir", "allow_thin_sweep"}
+"""Fields of a spec that are arguments too; the others are described by objects."""
 _FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
 _FORM = re.compile(r'--form \w+|form="\w+"')
 
@@ -33,7 +36,10 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
         yield
     except FlopsFitError as error:
         error.fix = error.fix.replace("`--debug` shows", "the traceback shows")
-        if arguments and isinstance(error, SpecError) and error.problems:
+        if not arguments:
+            raise
+        error.fix = _in_python("", error.fix)
+        if isinstance(error, SpecError) and error.problems:
             error.problems = tuple(map(_in_arguments, error.problems))
             error.problem = error.problem.replace("in the spec", "in the arguments")
             error.fix = error.problems[0].fix
@@ -63,10 +69,13 @@ def fitted_again_from(out: Path) -> Iterator[None]:
 def _in_arguments(problem: Problem) -> Problem:
     field, dot, rest = problem.where.partition(".")
     where = f"{_ARGUMENTS.get(field, field)}{dot}{rest}"
-    section = problem.where.rpartition(".")[0]
-    return replace(
-        problem, where=where, fix=_FIELD.sub(lambda found: _argument(section, *found.groups()), problem.fix)
-    )
+    return replace(problem, where=where, fix=_in_python(problem.where.rpartition(".")[0], problem.fix))
+
+
+def _in_python(section: str, fix: str) -> str:
+    """Spell the fields that a fix names as arguments; `section` encloses those without a path."""
+    spelt = _FIELD.sub(lambda found: _argument(section, *found.groups()), fix)
+    return spelt.replace("`budgets`", "`compute_budgets`")
 
 
 def _argument(section: str, field: str, value: str) -> str:
@@ -75,8 +84,10 @@ def _argument(section: str, field: str, value: str) -> str:
     top, *inner = [*outer, name]
     with suppress(ValueError, YAMLError):
         written = read_value(value)
+        if top == "budgets" and isinstance(written, dict):  # a spec's range of budgets is no argument
+            written = [float(f"{budget:.3g}") for budget in BudgetRange.model_validate(written).budgets()]
         for part in reversed(inner):
             written = {part: written}
-        if not (top == "budgets" and isinstance(written, dict)):  # a spec's range of budgets is no argument
+        if top in _GIVEN:
             return f"`{_ARGUMENTS.get(top, top)}={written!r}`"
     return f"`{field}: {value}`"

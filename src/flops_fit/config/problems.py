@@ -166,7 +166,7 @@ def _example(spot: _Spot) -> str:
 def _example_value(field: FieldInfo) -> str:
     for marker in field.metadata:
         if isinstance(marker, FromRegistry):
-            return next(iter(registry().components(marker.component)), "NAME")
+            return marker.example
     if field.examples:
         return flow(field.examples[0])
     if field.is_required():

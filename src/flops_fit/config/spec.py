@@ -55,11 +55,11 @@ class SweepSpec(BaseModel):
     """Architecture to size."""
     data: Annotated[DataSource, FromRegistry("data")]
     """Training and held-out data."""
-    loss: Annotated[LossFunction, FromRegistry("loss")] = _by_name("cross_entropy")
+    loss: Annotated[LossFunction, FromRegistry("loss", "cross_entropy")] = _by_name("cross_entropy")
     """Training and evaluation loss."""
-    flops: Annotated[FlopCounter, FromRegistry("flops")] = _by_name("traced")
+    flops: Annotated[FlopCounter, FromRegistry("flops", "traced")] = _by_name("traced")
     """How the compute of a run is counted."""
-    fit: Annotated[FitForm, FromRegistry("fit")] = _by_name("auto")
+    fit: Annotated[FitForm, FromRegistry("fit", "auto")] = _by_name("auto")
     """How losses become a law."""
     allow_thin_sweep: bool = False
     """Accept fewer than seven budgets. Intervals then rest on assumptions more than on runs."""
