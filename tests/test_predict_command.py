@@ -58,6 +58,14 @@ def test_an_option_that_does_not_exist_names_the_one_that_was_meant(law, capsys,
     assert told.endswith("see: flops-fit explain bad-command-line\n")
 
 
+@pytest.mark.parametrize("option", ["--flop", "--n-par"])
+def test_an_abbreviation_is_no_option_but_names_the_one_it_may_mean(law, capsys, option):
+    assert main(["predict", law, option, "1e18"]) == 2
+    assert (
+        f"unrecognized arguments: {option} 1e18\n  fix: did you mean {option[:5]}" in capsys.readouterr().err
+    )
+
+
 def test_an_option_like_no_other_names_none(law, capsys):
     assert main(["predict", law, "--xyzzy", "1"]) == 2
     assert "fix: see what it takes: flops-fit predict --help\n" in capsys.readouterr().err

@@ -14,6 +14,7 @@ Each message has three parts: the problem (where, what was found, what is allowe
 paste or to do) and the command that explains its code, from docs/reference/errors.md.
 """
 
+import difflib
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +57,13 @@ def text_argument(name: str, value: str | Mapping[str, str]) -> str:
         command=argument(name, shlex.quote(pairs)),
         python=argument(name, json.dumps(value, ensure_ascii=False)),
     )
+
+
+def near_file(path: Path) -> Path | None:
+    """Return the file that was meant where there is none at `path`: beside it, and spelt much like it."""
+    files = [] if path.exists() else [file.name for file in path.parent.glob("*.*")]
+    near = difflib.get_close_matches(path.name, files, n=1, cutoff=0.8)
+    return path.with_name(near[0]) if near else None
 
 
 class FlopsFitError(Exception):

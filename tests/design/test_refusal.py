@@ -70,7 +70,7 @@ def test_a_curve_needs_no_sizes(plan):
 def test_every_error_is_told_and_the_first_one_mended(plan):
     planned = plan({"n_min": 3e7, "n_units": 10**7})
     assert [f.code for f in planned.findings if f.severity == "error"] == ["empty-budget", "many-epochs"]
-    with pytest.raises(SpecError, match="No run at 1e\\+15.* beyond 4 epochs") as caught:
+    with pytest.raises(SpecError, match=r"No run at 1e\+15.* beyond 4 epochs") as caught:
         check_worth_training(planned)
     assert caught.value.code == "empty-budget"
 

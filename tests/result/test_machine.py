@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, speaking_to_command_line
 from flops_fit.quantities import Interval
 from flops_fit.result import ScalingResult
 from flops_fit.result.devices import DEVICES, find_device
@@ -74,3 +74,7 @@ def test_hours_without_any_speed_are_refused(known_law):
     with pytest.raises(FitError, match="no run of this law was timed") as caught:
         ScalingResult(known_law).predict(gpu_hours=1)
     assert caught.value.code == "no-speed"
+    assert caught.value.fix == 'name one: device="H100", utilisation=0.4'
+    with speaking_to_command_line(), pytest.raises(FitError) as caught:
+        ScalingResult(known_law).predict(gpu_hours=1)
+    assert caught.value.fix == "name one: --device H100 --utilisation 0.4"

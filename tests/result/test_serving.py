@@ -1,5 +1,6 @@
 """Models for life: a published example, duality, and the limit of no inference."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,6 +132,16 @@ def test_inference_that_dwarfs_training_is_refused(hoffmann):
     with pytest.raises(FitError, match="more than 100 times smaller") as caught:
         best_within(hoffmann, 1e20, 1e18, noise=0.001)
     assert caught.value.code == "inference-dominates"
+
+
+def test_so_many_units_are_named_as_have_an_answer(hoffmann):
+    result = ScalingResult(hoffmann)
+    with pytest.raises(FitError, match="Serving 1e\\+20 units") as caught:
+        result.predict(1e17, inference_units=1e20)
+    fewer = float(re.search(r"inference_units=([\d.e+]+),", caught.value.fix)[1])
+    assert result.predict(1e17, inference_units=fewer).serving.n_units == fewer
+    with pytest.raises(FitError):
+        result.predict(1e17, inference_units=10 * fewer)
 
 
 def test_a_life_reads_like_this(hoffmann):

@@ -185,11 +185,33 @@ def test_files_that_are_no_tables_are_refused(tmp_path, table):
         read_table(table(""))
     with pytest.raises(TableError, match="a header but no rows"):
         read_table(table("N,D,loss"))
-    with pytest.raises(TableError, match="separated by ';'"):
-        read_table(table("N;D;loss", "1e6;2e7;3.5"))
     (tmp_path / "runs.parquet").write_bytes(b"PAR1\xff\xfe\x00")
     with pytest.raises(TableError, match="no Parquet file that pyarrow can read"):
         read_table(tmp_path / "runs.parquet")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_file_whose_header_has_another_separator_is_read_by_it(table, mark):
+    (run,) = read_table(table(mark.join(("N", "D", "loss")), mark.join(("1e6", "2e7", "3.5"))))
+    assert (run.n_params, run.n_units, run.loss) == (1e6, 2e7, 3.5)
+
+
+@pytest.mark.parametrize("row", ["1e6;2e7;3,5", "1e6;2.000.000;3.5"])
+def test_numbers_that_are_written_otherwise_are_not_guessed(table, row):
+    with pytest.raises(TableError, match=r"3,5|2\.000\.000"):
+        read_table(table("N;D;loss", row))
+
+
+def test_a_separator_that_could_be_another_is_no_separator(table):
+    with pytest.raises(TableError):
+        read_table(table("N;D\tloss", "1e6;2e7\t3.5"))
+
+
+def test_a_table_that_does_not_exist_names_the_file_that_was_meant(table, tmp_path):
+    path = table("N,D,loss", "1e6,2e7,3.5")
+    with pytest.raises(TableError) as caught:
+        read_table(path.with_name(path.name.replace(".csv", "s.csv")))
+    assert f"use {path}" in str(caught.value)
 
 
 def test_a_column_that_the_header_has_twice_is_refused_if_it_would_be_used(table):

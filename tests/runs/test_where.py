@@ -52,6 +52,11 @@ def test_columns_that_are_mapped_can_choose_too(frame):
             'where={"data": "c4"}',
         ),
         (
+            {"dta": "7"},
+            "no column is called 'dta'",
+            'where={"data": "c4"}',
+        ),
+        (
             {"data": "wikk"},
             r"no row has data = wikk; found c4 \(2 rows\), wiki \(1 row\)",
             'where={"data": "wiki"}',

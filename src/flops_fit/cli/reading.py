@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flops_fit.errors import UsageError
 
@@ -38,6 +38,10 @@ def with_negatives(words: Sequence[str]) -> list[str]:
 
 class Parser(argparse.ArgumentParser):
     """Tells of mistakes as everything else here does: the problem, a fix and a code."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take no abbreviations: a word that is almost an option may be a slip."""
+        super().__init__(allow_abbrev=False, **options)
 
     @property
     def _command(self) -> str:

@@ -86,12 +86,12 @@ def _how_to_reach(nearby: Sequence[Size], subject: Subject) -> str:
     if nearby[0].n_params > low and (budget := _least_budget(nearby[0], subject)):
         return f"raise {_decade(budget, spec)}"
     if nearby[0].n_params > low:
-        return "lower `training.batch_size` or `design.min_steps`: no budget trains these sizes for enough steps"
+        return "lower `training.batch_size` or `design.min_steps`: no budget gives these sizes enough steps"
     return f"raise `design.window` (now {spec.design.window:g})"
 
 
 def _decade(start: float, spec: SweepSpec) -> str:
-    """Write a decade of as many budgets as the spec has; rounded up, for `start` may be the least possible."""
+    """Write a decade of as many budgets as the spec has; rounded up, because less may not do."""
     lowest = float(f"{start * ROUNDED_UP:.1e}")
     budgets = {"start": lowest, "stop": DECADE * lowest, "count": len(spec.budgets)}
     return f"the budgets, e.g. `budgets: {flow(budgets)}`"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -13,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from flops_fit.errors import SpecError
+from flops_fit.errors import SpecError, near_file
 
 Place = tuple[str | int, ...]
 """Where a value stands, e.g. ("model", "depth") or ("budgets", 3)."""
@@ -87,12 +86,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = difflib.get_close_matches(
-            path.name, [p.name for p in path.parent.glob("*.*")], n=1, cutoff=0.8
-        )
+        near = near_file(path)
         raise SpecError(
             f"{path}: no such file",
-            fix=f"use {path.with_name(near[0])}" if near else f"write a spec to start from with `{EXAMPLE}`",
+            fix=f"use {near}" if near else f"write a spec to start from with `{EXAMPLE}`",
             code="no-such-spec",
         ) from None  # the message says it all
     except (OSError, ValueError) as error:

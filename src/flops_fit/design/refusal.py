@@ -21,8 +21,8 @@ def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Find
         code="too-little-to-fit",
         severity="error",
         message=f"The fit would refuse these runs: {'; '.join(lacks)}.",
-        action="raise the budgets, or lower training.batch_size, until more sizes have design.min_steps steps; "
-        "or raise design.window or design.sizes_per_budget",
+        action="raise the budgets, or lower training.batch_size, until more sizes have design.min_steps "
+        "steps; or raise design.window or design.sizes_per_budget",
     )
     return (finding,)
 

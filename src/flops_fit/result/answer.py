@@ -1,11 +1,12 @@
 """Answers to every question a law takes: what is not given is chosen best, and what it costs is said."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, argument
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.quantities import Allocation, Interval
 from flops_fit.result.inverse import flops_where, least_loss, optimal_data, optimal_size, size_of_cost
@@ -23,6 +24,9 @@ from flops_fit.result.prediction import (
 from flops_fit.result.question import Question
 from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for, reaching, reconciled
 
+_MOST_TENTHS = 30
+"""Times that the units to serve are divided by ten in search of an answer."""
+
 
 def answer(law: ScalingLaw, question: Question) -> Prediction:
     """Return what a law makes of a checked question.
@@ -30,7 +34,23 @@ def answer(law: ScalingLaw, question: Question) -> Prediction:
     Raises:
         FitError: `out-of-reach` or `inference-dominates`.
     """
-    return replace(_answer(law, question), question=question)
+    try:
+        return replace(_answer(law, question), question=question)
+    except FitError as error:
+        if error.code == "inference-dominates" and (fewer := _fewer_units(law, question)):
+            units = argument("inference_units", f"{fewer:.3g}")
+            error.fix = f"ask for {units}, or for a higher loss or more FLOPs"
+        raise
+
+
+def _fewer_units(law: ScalingLaw, question: Question) -> float | None:
+    """Return the first tenth, hundredth and so on of the units to serve that has an answer."""
+    for power in range(1, _MOST_TENTHS):
+        units = (question.inference_units or 0.0) / 10**power
+        with suppress(FitError):
+            _answer(law, replace(question, inference_units=units))
+            return units
+    return None
 
 
 def with_uncertain_flops(law: ScalingLaw, prediction: Prediction, flops: Interval) -> Prediction:

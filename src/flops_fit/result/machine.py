@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flops_fit.errors import FitError, argument, text_argument
+from flops_fit.errors import FitError, argument, by_interface, text_argument
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result.devices import find_device
@@ -102,7 +102,8 @@ def compute_of(machine: Machine | None, hours: float | None, flops: float | None
     if machine is None:
         raise FitError(
             "Hours say nothing without a speed: no run of this law was timed, and no device is named.",
-            fix=f"name one: {text_argument('device', 'H100')} and {argument('utilisation', '0.4')}",
+            fix=f"name one: {text_argument('device', 'H100')}{by_interface(command=' ', python=', ')}"
+            f"{argument('utilisation', '0.4')}",
             code="no-speed",
         )
     return machine.flops(3600 * hours)

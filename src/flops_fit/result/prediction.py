@@ -78,11 +78,15 @@ class Prediction:
     """None where no run was timed and no device is named."""
 
     def __str__(self) -> str:
-        return "\n".join([*self.banners, self._answer(), *(_indented(label, text) for label, text in self._details())])
+        return "\n".join(
+            [*self.banners, self._answer(), *(_indented(label, text) for label, text in self._details())]
+        )
 
     def _repr_html_(self) -> str:
         """Return what notebooks show; names that users chose are escaped."""
-        return render("prediction.html", banners=self.banners, answer=self._answer(), details=list(self._details()))
+        return render(
+            "prediction.html", banners=self.banners, answer=self._answer(), details=list(self._details())
+        )
 
     def _answer(self) -> str:
         train = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from flops_fit.errors import TableError
+from flops_fit.errors import TableError, near_file
 from flops_fit.runs.complaints import Complaint, collected, some
 
 
@@ -65,7 +65,9 @@ def read_rows(source: str | Path | DataFrame) -> Rows:
     except OSError as error:
         raise TableError(
             f"{path} cannot be read: {error.strerror or error}.",
-            fix="give the path of a CSV, Parquet or JSON lines file, or of a sweep directory",
+            fix=f"use {near}"
+            if (near := near_file(path))
+            else "give the path of a CSV, Parquet or JSON lines file, or of a sweep directory",
             code="no-table",
         ) from None
     if suffix in JSON_LINES:
@@ -142,15 +144,19 @@ def _text(path: Path) -> str:
 
 def _read_csv(path: Path, text: str) -> Rows:
     try:
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
         lines = [Row(f"line {reader.line_num}", cells) for cells in reader if cells]
     except csv.Error as error:
         raise _unusable(path, f"it is no CSV file: {error}", "save it as comma-separated UTF-8") from None
     header = _names(lines[0].cells)
-    if len(header) == 1 and (found := [mark for mark in ";\t|" if mark in header[0]]):
-        problem = f"its cells are separated by {found[0]!r}"
-        raise _unusable(path, problem, "save it as comma-separated UTF-8 with a header")
     return Rows(source=str(path), header=header, rows=tuple(lines[1:]))
+
+
+def _separator(text: str) -> str:
+    """Return what separates the names of columns: a comma, unless there is none and one other mark is."""
+    header = text.lstrip().partition("\n")[0]
+    found = [mark for mark in ";\t|" if mark in header]
+    return found[0] if "," not in header and len(found) == 1 else ","
 
 
 def _unusable(path: Path, problem: str, fix: str) -> TableError:

@@ -20,7 +20,7 @@ def chosen(
     kept, complaints = list(rows), []
     for column, value in where.items():
         if column not in header:
-            complaints.append(_no_column(column, value, header))
+            complaints.append(_no_column(column, value, header, rows))
             continue
         place = list(header).index(column)
         before, kept = kept, [row for row in kept if _equal(row.cells[place], written(value))]
@@ -35,21 +35,29 @@ def _equal(cell: str, wanted: str) -> bool:
     return cell.strip() == wanted.strip() or (value is not None and value == number(wanted))
 
 
-def _no_column(column: str, value: object, header: Sequence[str]) -> Complaint:
-    near = (difflib.get_close_matches(column, header, n=1) or ["COLUMN"])[0]
+def _no_column(column: str, value: object, header: Sequence[str], rows: Sequence[Row]) -> Complaint:
+    near, meant = difflib.get_close_matches(column, header, n=1), str(value)
+    if near and rows:
+        meant = _meant(value, [row.cells[list(header).index(near[0])].strip() for row in rows])
     return Complaint(
         f"where: no column is called {column!r}; the table has {some(header)}",
-        text_argument("where", {near: str(value)}),
+        text_argument("where", {near[0] if near else "COLUMN": meant}),
         "bad-where",
     )
 
 
 def _no_row(column: str, value: object, cells: Sequence[str]) -> Complaint:
-    counts = Counter(cells).most_common()
-    near = difflib.get_close_matches(str(value), [cell for cell, _ in counts], n=1) or [counts[0][0]]
-    found = some([f"{cell} ({n} row{'s' * (n > 1)})" for cell, n in counts])
+    found = some([f"{cell} ({n} row{'s' * (n > 1)})" for cell, n in Counter(cells).most_common()])
     return Complaint(
         f"where: no row has {column} = {value}; found {found}",
-        text_argument("where", {column: near[0]}),
+        text_argument("where", {column: _meant(value, cells)}),
         "bad-where",
     )
+
+
+def _meant(value: object, cells: Sequence[str]) -> str:
+    """Return a value that occurs: the one given, else the one spelt most like it, else the commonest."""
+    if any(_equal(cell, written(value)) for cell in cells):
+        return str(value)
+    ordered = [cell for cell, _ in Counter(cells).most_common()]
+    return (difflib.get_close_matches(str(value), ordered, n=1) or ordered)[0]
