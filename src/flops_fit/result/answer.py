@@ -46,7 +46,7 @@ def answer(law: ScalingLaw, question: Question) -> Prediction:
 def _fewer_units(law: ScalingLaw, question: Question) -> float | None:
     """Return the first tenth, hundredth and so on of the units to serve that has an answer."""
     for power in range(1, _MOST_TENTHS):
-        units = (question.inference_units or 0.0) / 10**power
+        units = (question.inference_units or 0.0) / 10.0**power
         with suppress(FitError):
             _answer(law, replace(question, inference_units=units))
             return units
