@@ -210,7 +210,7 @@ def test_the_command_reads_a_spec_and_plan_points_to_it(tmp_path, capsys):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(
         "model: gpt\ndata: {kind: stdlib_text, length: 16, eval_rows: 8}\n"
-        "budgets: {start: 3.0e+8, stop: 6.0e+8, count: 2}\nallow_thin_sweep: true\n"
+        "budgets: {start: 3.0e+8, stop: 1.2e+9, count: 3}\nallow_thin_sweep: true\n"
         "design: {sizes_per_budget: 3, window: 8, n_min: 4000, min_steps: 4}\n"
         f"training: {{batch_size: 4, workers: 1}}\noutput_dir: {tmp_path / 'out'}\n"
     )
