@@ -86,6 +86,13 @@ def test_compute_seed_and_budget_are_used_where_they_are_there(table):
     assert (run.flops, run.flops_6nd, run.seed, run.budget) == (1.3e14, 1.2e14, 7, 1e14)
 
 
+@pytest.mark.parametrize("name", ["budget", "group"])
+def test_a_group_that_is_said_to_hold_budgets_must_hold_them(table, name):
+    path = table("N,D,loss,group", "1e6,2e7,3.5,ResNet", "1e6,4e7,3.4,1e15")
+    with pytest.raises(TableError, match="column 'group' must hold positive numbers; found line 2: ResNet"):
+        read_table(path, columns={name: "group"})
+
+
 def test_a_group_that_holds_text_names_no_budget(table):
     (first, second) = read_table(table("N,D,loss,group", "1e6,2e7,3.5,ResNet", "1e6,4e7,3.4,1e15"))
     assert (first.budget, second.budget) == (None, None)

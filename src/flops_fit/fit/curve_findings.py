@@ -15,7 +15,13 @@ _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
 _DIFFERENT = 0.03
 """Standard deviation of ln loss among runs of one x from which on they are hardly of one kind."""
-_OF_COMPUTE = {"compute-is-6nd", "inferred-budgets", "too-little-compute", "mixed-architectures"}
+_OF_COMPUTE = {
+    "compute-is-6nd",
+    "inferred-budgets",
+    "no-budgets",
+    "too-little-compute",
+    "mixed-architectures",
+}
 """Findings about the compute of runs, which a curve over data does not ask for."""
 
 

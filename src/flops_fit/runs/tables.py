@@ -54,7 +54,8 @@ def load_table(
     """Read the runs of a table.
 
     Columns N, D and loss are needed; C (FLOPs), budget, seed and every column of our own exports are used
-    where they are there. Without C, compute is 6·N·D. A column `group` that holds text names no budgets.
+    where they are there. Without C, compute is 6·N·D. A column `group` of numbers is taken for `budget` where
+    there is no column of that name; one that holds text names no budgets.
     Columns `config` and `summary` that hold objects become one column per key, e.g. `config.n_params`.
 
     Args:
@@ -77,7 +78,7 @@ def load_table(
     complaints += _ragged(table)
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
-    found = _without_text_groups(found, rows)
+    found = _without_text_groups(found, rows, columns or {})
     complaints += misplaced or _bad_cells(found, rows, guess=None if layout else layout_of(table.header))
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
@@ -92,9 +93,14 @@ def load_table(
     )
 
 
-def _without_text_groups(columns: Columns, rows: Sequence[Row]) -> Columns:
-    """Forget a `group` that holds anything but numbers: it names architectures, data sets or ratios."""
-    if "budget" not in columns.places or columns.called("budget").lower() != "group":
+def _without_text_groups(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> Columns:
+    """Forget a `group` that holds anything but numbers: it names architectures, data sets or ratios.
+
+    Where `wanted` says that it holds budgets, its cells are complained about instead.
+    """
+    if "budget" not in columns.places or columns.called("budget") != "group":
+        return columns
+    if {"budget", "group"} & wanted.keys():
         return columns
     groups = [columns.cell(row.cells, "budget") for row in rows]
     if all(is_blank(group) or number(group) is not None for group in groups):

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from flops_fit.fit.findings.table import about_table
@@ -14,6 +15,16 @@ def told(runs):
 def test_budgets_that_were_inferred_are_said_to_be(chinchilla_runs):
     assert "inferred-budgets" in told(chinchilla_runs(noise=0.002, named=False))
     assert "inferred-budgets" not in told(chinchilla_runs(noise=0.002))
+
+
+def test_where_no_budgets_are_seen_the_reader_is_told_how_to_name_them(clean):
+    rng = np.random.default_rng(0)
+    scattered = [replace(r, flops=r.flops * rng.uniform(0.7, 1.4)) for r in clean]
+    assert "no-budgets" not in told(scattered)
+    finding = told([replace(r, budget=None) for r in scattered])["no-budgets"]
+    assert finding.severity == "info"
+    assert 'columns={"budget": "COLUMN"}' in finding.action
+    assert "inferred-budgets" not in told([replace(r, budget=None) for r in scattered])
 
 
 @pytest.mark.parametrize("counted", [True, False])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from flops_fit.design import Finding
+from flops_fit.errors import text_argument
 from flops_fit.fit.points import Points
 from flops_fit.runs import RunRecord
 
@@ -31,14 +32,28 @@ def about_table(points: Points, records: Sequence[RunRecord]) -> Iterator[Findin
     if points.excluded:
         yield _excluded(points)
     yield from _about_ends(points, records)
-    if points.inferred_budgets and not np.isnan(points.budget).all():
-        yield Finding(
-            code="inferred-budgets",
-            severity="info",
-            message="The table names no budgets; runs of nearly equal compute were taken as one.",
-            action="name them in a column `budget` if that is wrong",
-        )
+    if points.inferred_budgets:
+        yield _about_unnamed_budgets(points)
     yield from _about_compute(points)
+
+
+def _about_unnamed_budgets(points: Points) -> Finding:
+    """Say what was read off compute where no column names budgets: much hangs on whether runs share them."""
+    if np.isnan(points.budget).all():
+        return Finding(
+            code="no-budgets",
+            severity="info",
+            message="The table names no budgets, and the compute of its runs is too scattered to show any.",
+            action="if runs of several sizes were meant for the same compute, name it, in FLOPs, in a column "
+            f"`budget`, or say which column does: {text_argument('columns', {'budget': 'COLUMN'})}; they "
+            "are then fitted as IsoFLOP budgets, which need no formula for the loss",
+        )
+    return Finding(
+        code="inferred-budgets",
+        severity="info",
+        message="The table names no budgets; runs of nearly equal compute were taken as one.",
+        action="name them in a column `budget` if that is wrong",
+    )
 
 
 def _excluded(points: Points) -> Finding:
