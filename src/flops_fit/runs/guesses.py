@@ -47,6 +47,9 @@ _NOT_MEANT = (
 _STEPS = re.compile(
     r"(?:(?:n|num|train|training|global|total|max|optimizer)_)*(?:step|iteration|iter|update)s?"
 )
+_COMPUTE = re.compile(r"flop|compute|total_flos|pf_?days?")
+_RATE = re.compile(r"per_|second|flops?_s$|(?:^|_)(?:[gtp]flops|mfu|peak|hours?|cost)(?:_|$)|util|6nd")
+"""Names of compute that is not of a run: of a unit of data, a second, a device, or by the formula itself."""
 _BATCH = re.compile(r"(?:(?:global|total|train)_)*batch_?size")
 _LENGTH = re.compile(r"(?:max_)?(?:seq|sequence|context|ctx)_?(?:len|length)|block_size|n_ctx")
 _WANDB = frozenset({"_step", "_runtime", "_timestamp", "created"})
@@ -90,6 +93,12 @@ def likely(field: str, names: Sequence[str]) -> str | None:
         return _held_out(meant)
     near = [n for alias in _ALSO_CALLED[field] for n in names if _close(alias, plain[n])]
     return near[0] if near else None
+
+
+def sounds_like_compute(name: str) -> bool:
+    """Whether a column may be the compute of runs, in whatever unit; not that of a unit of data or of time."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return bool(_COMPUTE.search(plain)) and not _RATE.search(plain)
 
 
 def _held_out(names: Sequence[str]) -> str:

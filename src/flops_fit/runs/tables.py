@@ -10,6 +10,7 @@ from flops_fit.errors import text_argument
 from flops_fit.runs.cells import KINDS, is_blank, number, value_of
 from flops_fit.runs.columns import NEEDED, Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.compute import compute_findings
 from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
 from flops_fit.runs.record import RunRecord
@@ -89,7 +90,11 @@ def load_table(
         records=records,
         labels=_labels(found, rows),
         loss_unit=loss_unit,
-        findings=(*step_findings(found), *repetition_findings(found, rows)),
+        findings=(
+            *step_findings(found),
+            *repetition_findings(found, rows),
+            *compute_findings(found, rows, columns or {}),
+        ),
     )
 
 
