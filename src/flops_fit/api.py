@@ -205,6 +205,7 @@ def fit_runs(
         unit=unit or runs.unit,
         declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
         planned=runs.findings,
+        labels=runs.labels,
     )
     law = replace(law, made_from=runs.made_from, speed=measured_speed(runs.records))
     result = ScalingResult(law, kept=None if out is None else Path(out))

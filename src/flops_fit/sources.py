@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
 from flops_fit.errors import StoreError, TableError, by_interface
-from flops_fit.fit import about_sets
 from flops_fit.runs import RUNS_FILE, DataFrame, RunRecord, RunStore, audit_findings, load_table
 
 RunSource = str | Path | DataFrame | Sequence[RunRecord]
@@ -24,6 +23,8 @@ class Runs:
     """The runs of a directory or a table, and what is known of them."""
 
     records: tuple[RunRecord, ...]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of text of a table, which may name sets of runs."""
     unit: str = "unit"
     loss_unit: str = "unknown"
     findings: tuple[Finding, ...] = ()
@@ -39,7 +40,7 @@ def read_runs(
     where: Mapping[str, object] | None,
     layout: str | None = None,
 ) -> Runs:
-    """Read a sweep directory, a table or records, and look for sets of runs that a table mixes.
+    """Read a sweep directory, a table or records.
 
     Raises:
         TableError: as `load_table`, or `not-a-table` where columns are chosen of something else.
@@ -48,8 +49,9 @@ def read_runs(
     is_sweep = isinstance(source, str | Path) and Path(source).is_dir()
     if isinstance(source, str | Path | DataFrame) and not is_sweep:
         table = load_table(source, columns=columns, where=where, layout=layout)
-        findings = (*table.findings, *about_sets(table.records, table.labels))
-        return Runs(records=table.records, findings=findings, loss_unit=table.loss_unit)
+        return Runs(
+            records=table.records, labels=table.labels, findings=table.findings, loss_unit=table.loss_unit
+        )
     if columns or where or layout:
         raise TableError(
             f"columns, where and layout choose from a table; {source if is_sweep else 'the source'} is none.",

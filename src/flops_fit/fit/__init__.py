@@ -17,7 +17,6 @@ from flops_fit.fit.points import Excluded as Excluded
 from flops_fit.fit.points import Points as Points
 from flops_fit.fit.scaling_law import ScalingLaw as ScalingLaw
 from flops_fit.fit.scaling_law import law_from_json as law_from_json
-from flops_fit.fit.sets import about_sets as about_sets
 from flops_fit.fit.valley_law import BudgetMinimum as BudgetMinimum
 from flops_fit.fit.valley_law import ValleyLaw as ValleyLaw
 from flops_fit.fit.valley_law import fit_valley_law as fit_valley_law

@@ -159,11 +159,7 @@ def fit_curve(points: Points, form: SurfaceForm) -> CurveLaw:
     Raises:
         FitError: the runs are of several sizes (`several-sizes`), or there are too few (`too-few-runs`).
     """
-    over = form.over if isinstance(form, Curve) else "data"
-    used = _minima(points) if over == "compute" else points
-    if over == "data":
-        _check_one_size(points, form)
-    _check_enough(used, form, over)
+    over, used = _over(form), runs_of_curve(points, form)
     surface = laid_over(used, form)
     fit = refine_robustly(surface, surface.response(used.loss), start(surface, used.loss))
     if not np.isfinite(surface.theta(fit.work)).all():
@@ -187,6 +183,23 @@ def fit_curve(points: Points, form: SurfaceForm) -> CurveLaw:
         flops_range=(float(points.flops.min()), float(points.flops.max())),
         flops_per_unit=points.flops_per_unit,
     )
+
+
+def runs_of_curve(points: Points, form: SurfaceForm) -> Points:
+    """Return what the curve is fitted to: the runs, or the minima of their budgets.
+
+    Raises:
+        FitError: the runs are of several sizes (`several-sizes`), or there are too few (`too-few-runs`).
+    """
+    if _over(form) == "data":
+        _check_one_size(points, form)
+    used = points if _over(form) == "data" else _minima(points)
+    _check_enough(used, form)
+    return used
+
+
+def _over(form: SurfaceForm) -> Literal["data", "compute"]:
+    return form.over if isinstance(form, Curve) else "data"
 
 
 def _minima(points: Points) -> Points:
@@ -219,10 +232,10 @@ def _check_one_size(points: Points, form: SurfaceForm) -> None:
         )
 
 
-def _check_enough(points: Points, form: SurfaceForm, over: str) -> None:
+def _check_enough(points: Points, form: SurfaceForm) -> None:
     n_distinct, needed = len(np.unique(points.n_units)), len(form.param_names) + _TO_SPARE
     if n_distinct < needed:
-        what = "budgets that show a minimum" if over == "compute" else "amounts of data"
+        what = "budgets that show a minimum" if _over(form) == "compute" else "amounts of data"
         raise FitError(
             f"The curve {form.kind!r} has {len(form.param_names)} parameters and needs {needed} {what}; the "
             f"runs have {n_distinct}.",

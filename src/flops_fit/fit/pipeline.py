@@ -11,7 +11,7 @@ from flops_fit.fit.competition import Rival, rivals_of
 from flops_fit.fit.contest import Contest, hold_contest
 from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.curve_findings import findings_of_curve
-from flops_fit.fit.curve_law import CurveLaw, fit_curve
+from flops_fit.fit.curve_law import CurveLaw, fit_curve, runs_of_curve
 from flops_fit.fit.determined import check_determined, check_minima
 from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Chinchilla
@@ -66,6 +66,20 @@ def fit_law(
     )
 
 
+def check_fit(points: Points, form: FitForm | None) -> None:
+    """Refuse runs that leave the law of `form` open, before anything is fitted.
+
+    Raises:
+        FitError: as `runs_of_curve`, `check_determined` or `check_minima`.
+    """
+    if isinstance(form, SurfaceForm) and not form.of_size:
+        runs_of_curve(points, form)
+        return
+    check_determined(points)
+    if form is None or form.kind in _BY_MINIMA:
+        check_minima(points)
+
+
 def fit_best(points: Points) -> Law:
     """Fit the law that `chosen_law` chooses: the valley where the runs form budgets, else surfaces."""
     return chosen_law(points, hold_contest(points))
@@ -81,11 +95,9 @@ class _Fitted(NamedTuple):
 
 
 def _fitted(points: Points, form: FitForm | None) -> _Fitted:
+    check_fit(points, form)
     if isinstance(form, SurfaceForm) and not form.of_size:
         return _Fitted(fit_curve(points, form))
-    check_determined(points)
-    if form is None or form.kind in _BY_MINIMA:
-        check_minima(points)
     contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
     headline = _headline(points, form, contest)
     second = _second_opinion(points, headline)

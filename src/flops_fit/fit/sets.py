@@ -1,13 +1,13 @@
 """Whether a table holds several sets of runs that follow different laws, e.g. trained on different data."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.special import fdtrc
 
 from flops_fit.design import Finding
-from flops_fit.errors import by_interface, text_argument
+from flops_fit.errors import FitError, by_interface, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import bisquare, robust_scale
 from flops_fit.runs import RunRecord
@@ -22,32 +22,69 @@ _WORTH_A_WORD = 1.2
 """Ratio of the scatter around one law for all to that around one law each."""
 
 
-def about_sets(records: Sequence[RunRecord], labels: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
+def about_sets(
+    records: Sequence[RunRecord],
+    labels: Mapping[str, Sequence[str]],
+    check: Callable[[Sequence[RunRecord]], None],
+) -> tuple[Finding, ...]:
     """Return the finding `several-sets` for the column that tells the runs apart best, if one does.
 
     Args:
         records: The runs of a table.
         labels: Its columns of text; flags, names of single runs and rare values tell no sets.
+        check: Raises a FitError for runs that cannot be fitted; only sets that can are offered.
     """
     ratios = {column: _ratio(records, cells) for column, cells in labels.items()}
     if not ratios or (ratio := max(ratios.values())) < _WORTH_A_WORD:
         return ()
     column = max(ratios, key=lambda name: ratios[name])
     large, small = _by_size(records, labels[column])
-    choices = "".join(f"\n    {text_argument('where', {column: name})}" for name in large)
-    call = by_interface(command="command", python="call")
+    refused = {name: why for name in large if (why := _refusal(records, labels[column], name, check))}
     return (
         Finding(
             code="several-sets",
             severity="warning",
             message=f"Column {column!r} names {len(large)} sets of runs whose losses follow different laws "
             f"({ratio:.2g} times less scatter around one law each); this fit mixes them."
-            + _not_compared(small),
-            action=f"fit one at a time; add one of these to the {call}:{choices}",
+            + _not_compared(small)
+            + _not_fitted(refused),
+            action=_to_add(column, large, [name for name in large if name not in refused]),
             value=ratio,
             threshold=_WORTH_A_WORD,
         ),
     )
+
+
+def _refusal(
+    records: Sequence[RunRecord],
+    cells: Sequence[str],
+    name: str,
+    check: Callable[[Sequence[RunRecord]], None],
+) -> str:
+    """Return the code of the error that one set alone would end in, empty where it can be fitted."""
+    try:
+        check([record for record, cell in zip(records, cells, strict=True) if cell == name])
+    except FitError as error:
+        return error.code
+    return ""
+
+
+def _to_add(column: str, names: Sequence[str], fitted: Sequence[str]) -> str:
+    """Offer the sets that can be fitted; where none can, say how to hear what the first one lacks."""
+    if not fitted:
+        lacks = text_argument("where", {column: names[0]})
+        return f"train more runs of one set; what a set lacks is said where it is asked for, e.g. {lacks}"
+    choices = "".join(f"\n    {text_argument('where', {column: name})}" for name in fitted)
+    call = by_interface(command="command", python="call")
+    return f"fit one at a time; add one of these to the {call}:{choices}"
+
+
+def _not_fitted(refused: Mapping[str, str]) -> str:
+    """Name the sets whose runs are enough to compare, but not to fit, each with the code of the refusal."""
+    if not refused:
+        return ""
+    listed = ", ".join(f"{name!r} ({code})" for name, code in refused.items())
+    return f" {len(refused)} of them cannot be fitted alone: {listed}."
 
 
 def _by_size(records: Sequence[RunRecord], cells: Sequence[str]) -> tuple[list[str], list[str]]:
