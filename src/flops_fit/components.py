@@ -7,6 +7,7 @@ numpy: components import them inside their methods.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -220,6 +221,11 @@ class SurfaceForm(FitForm):
     """Which residuals are made small: those of ln loss, where noise grows with the loss, or of the loss."""
     keep_far_runs_because: str = ""
     """Why runs far from the optimum must count too, where a backtest would leave them out."""
+
+    @property
+    def largest_loss(self) -> float:
+        """Loss that no run exceeds, above which no interval reaches; infinite where there is no such loss."""
+        return math.inf
 
     @abstractmethod
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:

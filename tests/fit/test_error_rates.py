@@ -8,6 +8,7 @@ from flops_fit.fit import Conventions, Points
 from flops_fit.fit.error_rates import are_error_rates
 from flops_fit.fit.forms import Bounded, Chinchilla
 from flops_fit.fit.imported import fit_imported
+from flops_fit.fit.misses import Inflation
 from flops_fit.fit.points import points_of
 
 
@@ -67,3 +68,24 @@ def test_another_unit_overrules_the_guess(error_rates):
 def test_public_tables_are_told_apart(public_runs, name, expected):
     points: Points = points_of(public_runs(name))
     assert are_error_rates(points, "unknown") is expected
+
+
+def test_no_interval_of_an_error_rate_reaches_above_one(error_rates):
+    headline = fitted(error_rates, loss_unit="top-1 error").headline
+    wide = replace(headline, inflation=Inflation(size=1.0, loss=20.0, n_origins=3))
+    for law in (headline, wide):
+        losses = [law.optimum(float(c)).loss for c in np.geomspace(1e13, 1e21, 9)] + [law.loss_at(1e3, 1e5)]
+        assert all(0 < loss.interval.low <= loss.value <= loss.interval.high <= 1 for loss in losses)
+    assert wide.optimum(1e13).loss.interval.high == 1
+
+
+def test_a_chance_below_one_bounds_the_form_and_not_the_noise_of_a_run():
+    assert Bounded(chance=0.9).largest_loss == 1
+    assert Bounded(chance=4.6).largest_loss == 4.6
+    assert Chinchilla().largest_loss == np.inf
+
+
+def test_the_intervals_of_error_rates_hold_what_runs_show(error_rates):
+    law = fitted(error_rates[::2], loss_unit="top-1 error").headline
+    inside = [run.loss in law.loss_at(run.n_params, run.n_units).interval for run in error_rates[1::2]]
+    assert np.mean(inside) >= 0.9

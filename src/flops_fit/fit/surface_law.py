@@ -157,11 +157,17 @@ class SurfaceLaw:
         )
 
     def _run_loss(self, loss: float, draws: Floats, flops: float) -> Estimate:
-        """Combine what is unknown of the surface with the noise of a run."""
+        """Combine what is unknown of the surface with the noise of a run.
+
+        What no run can show is cut off, which lets no interval miss one that it held. Intervals on the
+        scale of ln(L/(largest - L)) would end there by themselves, but the noise and the misses that widen
+        them are those of ln L.
+        """
         stretch, noise = self.expansion * self.inflation.loss, _NORMAL * self.noise(loss, flops)
         below, above = _deviations(np.log(loss), np.log(np.maximum(draws, 1e-300)))
         low, high = (float(stretch * np.hypot(side, noise)) for side in (below, above))
-        return Estimate(value=loss, interval=Interval(loss * np.exp(-low), loss * np.exp(high), _LEVEL))
+        top = min(float(loss * np.exp(high)), max(self.form.largest_loss, loss))
+        return Estimate(value=loss, interval=Interval(loss * np.exp(-low), top, _LEVEL))
 
 
 def expansion_of(n_clusters: int, n_cells: int) -> float:

@@ -33,6 +33,11 @@ class Bounded(SurfaceForm):
     offset: ClassVar[str | None] = "floor"
     batched: ClassVar[bool] = True
 
+    @property
+    def largest_loss(self) -> float:
+        """1 for error rates: seeds of a model that knows nothing scatter around `chance`, which may be less."""
+        return max(1.0, self.chance)
+
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
         """Return the loss, shape (n_runs,), or (batch, n_runs) for a batch of parameters."""
         floor, A, B, alpha, beta = theta
