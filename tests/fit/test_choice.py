@@ -19,6 +19,7 @@ def contest_of(*, losses, sizes=None, weights=None):
     return Contest(
         fitted={},
         misses={k: Misses(log_loss=np.array(v), log_n=np.array(sizes[k])) for k, v in losses.items()},
+        unchanged=Misses(log_loss=np.array([]), log_n=np.array([])),
         surfaces={"chinchilla": Chinchilla(), "ces": Ces(), "kappa": Kappa()},
         bics={},
         weights=weights or {},

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from flops_fit.fit import Chinchilla, fit_law, law_from_json
-from flops_fit.fit.competition import spread
+from flops_fit.fit.competition import rivals_of, spread
+from flops_fit.fit.contest import hold_contest
 from flops_fit.fit.forms import Ces, Gadre, Kappa
+from flops_fit.fit.methods import Fitted
 
 METHODS_OF_BUDGETS = {"valley", "parabola", "interpolated"}
 
@@ -54,10 +58,24 @@ def test_a_spread_wider_than_the_interval_is_unstable(runs_on):
 
 def test_a_spread_within_the_interval_is_not(chinchilla_runs):
     law = fit_law(chinchilla_runs(noise=0.002, n_sizes=11))
-    smallest, largest = spread(law.rivals, 1)
+    (_, smallest), (_, largest) = spread(law.rivals, 1)
     interval = law.headline.optimum(10 * law.flops_range[1]).n_params.interval
-    assert largest.n_params[1] / smallest.n_params[1] < interval.high / interval.low
+    assert largest / smallest < interval.high / interval.low
     assert not unstable(law)
+
+
+def test_a_method_without_a_sensible_minimum_answers_nothing(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.002))
+    contest = hold_contest(law.points)
+    fitted = {
+        "tiny": Fitted(optima=lambda c: (np.array([0.9, 2e7]), np.ones(2))),
+        "huge": Fitted(optima=lambda c: (np.array([1e9, 1e13]), np.ones(2))),
+    }
+    _, tiny, huge = rivals_of(replace(contest, fitted=fitted), (law.headline,), law.points.n_params)
+    assert (tiny.n_params, tiny.loss) == ((None, 2e7), (None, 1.0))
+    assert (huge.n_params, huge.loss) == ((1e9, None), (1.0, None))
+    assert spread((tiny, huge), 0) == (("huge", 1e9), ("huge", 1e9))
+    assert spread((tiny,), 0) is None
 
 
 def test_rivals_survive_json(chinchilla_runs):

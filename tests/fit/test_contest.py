@@ -21,6 +21,19 @@ def test_a_form_that_was_asked_for_competes_too(chinchilla_runs):
     assert list(hold_contest(points, Kappa()).fitted).count("kappa") == 1
 
 
+def test_power_laws_do_not_compete_for_error_rates(public_runs):
+    points = points_of(public_runs("vision_imagenet", group="ResNet"))
+    assert list(hold_contest(points, Bounded()).fitted) == ["bounded"]
+    assert list(hold_contest(points, Chinchilla()).fitted) == ["chinchilla", "ces", "kappa", "gadre"]
+
+
+def test_all_are_compared_with_a_forecast_that_nothing_changes(chinchilla_runs):
+    contest = hold_contest(points_of(chinchilla_runs(noise=0.002)))
+    assert np.all(contest.unchanged.log_loss > 5 * contest.misses["valley"].log_loss)
+    assert np.isnan(contest.unchanged.log_n).all()
+    assert contest.misses.keys() == contest.fitted.keys()
+
+
 def test_bic_finds_the_form_that_made_the_runs(runs_on, chinchilla_runs):
     theta = np.array([1.8, 480.0, 2000.0, 0.35, -0.1, 0.027])
     bent = hold_contest(points_of(runs_on(Kappa(), theta, noise=0.001, n_sizes=15)))

@@ -117,6 +117,13 @@ def test_a_fit_reads_like_this(told):
     assert ScalingResult(told).describe() == GOLDEN
 
 
+def test_a_method_without_a_best_size_is_said_to_have_none(told):
+    lost = replace(told.rivals[1], n_params=(1.2e7, None), loss=(2.95, None))
+    text = ScalingResult(replace(told, rivals=(told.rivals[0], lost))).describe()
+    assert "| parabola | 12.0M          | none           | 2.950          | none           |" in text
+    assert "\nnone: no best size within reason of the sizes trained.\n" in text
+
+
 def test_a_power_law_beside_another_exponent_says_so_and_which_budgets_it_rests_on(told):
     left_out = (
         NoMinimum(flops=1e14, reason="fewer than 4 sizes"),

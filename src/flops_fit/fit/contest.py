@@ -9,7 +9,7 @@ from flops_fit.components import SurfaceForm
 from flops_fit.errors import FitError
 from flops_fit.fit.counting import robust_scale
 from flops_fit.fit.forms import Gadre
-from flops_fit.fit.methods import SURFACES, Fitted, Method, method_of_form, methods_of_budgets
+from flops_fit.fit.methods import SURFACES, Fitted, Method, method_of_form, methods_of_budgets, unchanged
 from flops_fit.fit.points import Points
 from flops_fit.fit.rolling import Entrant, Misses, rolling_misses
 from flops_fit.fit.valley_law import has_valley
@@ -17,6 +17,7 @@ from flops_fit.fit.valley_law import has_valley
 _FEWEST_ORIGINS = 2
 _LEAST_MISS = 1e-4
 """Error of ln loss below which one method is as good as another."""
+_UNCHANGED = "no change"
 _BISQUARE = 4.685
 """Robust standard deviations at which a residual stops to count."""
 
@@ -28,6 +29,8 @@ class Contest:
     fitted: Mapping[str, Fitted]
     """Fitted to all runs; only those that could be."""
     misses: Mapping[str, Misses]
+    unchanged: Misses
+    """Of a forecast that losses stay as low as the best one seen: who misses as much foretells nothing."""
     surfaces: Mapping[str, SurfaceForm]
     """Forms of the surfaces that could be fitted."""
     bics: Mapping[str, float]
@@ -37,13 +40,9 @@ class Contest:
 
 
 def hold_contest(points: Points, form: SurfaceForm | None = None) -> Contest:
-    """Fit and backtest every method, and `form` where it is not among them.
-
-    Where there are no budgets, `gadre` takes part too: `chinchilla` with one exponent instead of two.
-    """
+    """Fit and backtest every method, and `form` where it is not among them."""
     by_budget = has_valley(points)
-    entered = [*SURFACES, *(() if by_budget else (Gadre(),))]
-    entered += [] if form is None or form.kind in {f.kind for f in entered} else [form]
+    entered = _surfaces_for(points, form, by_budget=by_budget)
     methods = {f.kind: method_of_form(f) for f in entered}
     methods |= methods_of_budgets() if by_budget else {}
     fitted = dict(_fitted(points, methods))
@@ -55,9 +54,29 @@ def hold_contest(points: Points, form: SurfaceForm | None = None) -> Contest:
         else Entrant(methods[name])
         for name, found in fitted.items()
     }
-    misses = rolling_misses(points, rolled, by_budget=by_budget)
+    misses = rolling_misses(points, rolled | {_UNCHANGED: Entrant(unchanged)}, by_budget=by_budget)
+    no_change = misses.pop(_UNCHANGED)
     bics = _bics({name: fitted[name] for name in surfaces}, surfaces)
-    return Contest(fitted=fitted, misses=misses, surfaces=surfaces, bics=bics, weights=_weights(misses, bics))
+    return Contest(
+        fitted=fitted,
+        misses=misses,
+        unchanged=no_change,
+        surfaces=surfaces,
+        bics=bics,
+        weights=_weights(misses, bics),
+    )
+
+
+def _surfaces_for(points: Points, form: SurfaceForm | None, *, by_budget: bool) -> list[SurfaceForm]:
+    """Return the surfaces that compete.
+
+    Where there are no budgets, `gadre` takes part too: `chinchilla` with one exponent instead of two. Against
+    a form of error rates none does: no sum of power laws follows losses that saturate at 1.
+    """
+    if form is not None and points.loss.max() <= form.largest_loss <= 1.0:
+        return [form]
+    entered = [*SURFACES, *(() if by_budget else (Gadre(),))]
+    return entered + ([] if form is None or form.kind in {f.kind for f in entered} else [form])
 
 
 def clearly_better(contest: Contest, challenger: Sequence[str], champion: str, *, times: float) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from flops_fit.errors import FitError, argument
 from flops_fit.fit import Estimate, ScalingLaw
+from flops_fit.fit.surface_law import SurfaceLaw
 from flops_fit.quantities import Allocation, Interval
 from flops_fit.result.inverse import flops_where, least_loss, optimal_data, optimal_size, size_of_cost
 from flops_fit.result.life import Serving
@@ -67,7 +68,10 @@ def with_uncertain_flops(law: ScalingLaw, prediction: Prediction, flops: Interva
         n_units_interval=_widened(
             prediction.n_units, prediction.n_units_interval, [end.n_units for end in ends]
         ),
-        loss_interval=_widened(prediction.loss, prediction.loss_interval, [end.loss for end in ends]),
+        loss_interval=_up_to(
+            law.headline.form.largest_loss if isinstance(law.headline, SurfaceLaw) else np.inf,
+            _widened(prediction.loss, prediction.loss_interval, [end.loss for end in ends]),
+        ),
     )
 
 
@@ -241,6 +245,11 @@ def _life(law: ScalingLaw, q: Question) -> Served:
 
 def _exactly(value: float) -> Interval:
     return Interval(value, value, 1.0)
+
+
+def _up_to(most: float, interval: Interval) -> Interval:
+    """Cut off what no run can show."""
+    return interval if interval.high <= most else replace(interval, high=most)
 
 
 def _widened(value: float, interval: Interval, ends: list[float]) -> Interval:

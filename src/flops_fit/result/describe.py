@@ -19,6 +19,8 @@ from flops_fit.result.curve import about_curve
 from flops_fit.result.tables import markdown_rows
 
 _WIDTH = 110
+_NO_ANSWER = "none"
+"""Stands for the answer of a method that has no best size."""
 
 
 def describe(law: ScalingLaw, table: str) -> str:
@@ -153,13 +155,16 @@ def _about_rivals(law: ScalingLaw) -> str:
     if not rows:
         return ""
     head = "What each method makes of the same runs, and how far it missed upper runs when shown lower ones:"
-    return "\n".join([head, "", *markdown_rows(rows)])
+    absurd = [f"{_NO_ANSWER}: no best size within reason of the sizes trained."]
+    foot = absurd if any(None in rival.n_params for rival in law.rivals) else []
+    return "\n".join([head, "", *markdown_rows(rows), *foot])
 
 
 def _row(rival: Rival) -> tuple[str, ...]:
     missed_loss = "" if rival.backtest_loss is None else f"{rival.backtest_loss:.2%}"
     missed_size = "" if rival.backtest_size is None else f"{np.expm1(rival.backtest_size):.1%}"
-    sizes, losses = map(numbers.count, rival.n_params), map(numbers.loss, rival.loss)
+    sizes = (_NO_ANSWER if n is None else numbers.count(n) for n in rival.n_params)
+    losses = (_NO_ANSWER if loss is None else numbers.loss(loss) for loss in rival.loss)
     return (rival.name, *sizes, *losses, missed_loss, missed_size)
 
 

@@ -38,15 +38,18 @@ def _disagreement(headline: Law, second: Law, flops: float) -> Finding | None:
 
 def _wide_spread(headline: Law, rivals: Sequence[Rival], which: int) -> Finding | None:
     interval = headline.optimum(AHEAD[which] * headline.flops_range[1]).n_params.interval
-    smallest, largest = spread(rivals, which)
-    ratio, width = largest.n_params[which] / smallest.n_params[which], interval.high / interval.low
+    ends = spread(rivals, which)
+    if ends is None:
+        return None
+    (smallest, least), (largest, most) = ends
+    ratio, width = most / least, interval.high / interval.low
     if ratio <= width:
         return None
     return Finding(
         code="unstable",
         severity="warning",
-        message=f"UNSTABLE: at {_where(AHEAD[which])} N* by {largest.name!r} is {ratio:.2g} times that by "
-        f"{smallest.name!r}, more than the interval of {headline.name!r} is wide.",
+        message=f"UNSTABLE: at {_where(AHEAD[which])} N* by {largest!r} is {ratio:.2g} times that by "
+        f"{smallest!r}, more than the interval of {headline.name!r} is wide.",
         action="read the interval as one method's alone; a larger budget would tell the methods apart",
         value=ratio,
         threshold=width,

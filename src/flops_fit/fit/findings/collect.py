@@ -9,7 +9,7 @@ from flops_fit.fit.findings.agreement import about_agreement
 from flops_fit.fit.findings.answer import about_answer
 from flops_fit.fit.findings.counting import about_counting
 from flops_fit.fit.findings.estimators import about_estimators
-from flops_fit.fit.findings.forecasts import about_forecasts
+from flops_fit.fit.findings.forecasts import about_backtest, about_forecasts
 from flops_fit.fit.findings.grid import about_grid
 from flops_fit.fit.findings.identifiability import about_identifiability
 from flops_fit.fit.findings.influence import about_influence
@@ -54,12 +54,15 @@ def findings_of(
         records: The runs as they came, with what the points leave out.
         loss_unit: Of the loss, as far as it is known.
     """
+    failed = [*about_backtest(headline, rivals)]
     findings = [
         *about_table(points, records),
         *about_counting(points),
         *about_answer(headline),
         *about_agreement(headline, second, rivals),
-        *_about_kind(points, headline, loss_unit),
+        *failed,
+        # A refit that starts at the fit to all runs flatters one that fails from scratch: one verdict is enough.
+        *(f for f in _about_kind(points, headline, loss_unit) if not failed or f.code != failed[0].code),
     ]
     if any(finding.code == "several-sets" for finding in planned):
         findings = [finding for finding in findings if finding.code not in _OF_SEEDS]
