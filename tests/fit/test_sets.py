@@ -69,9 +69,7 @@ def test_where_no_set_can_be_fitted_none_is_offered(two_sets):
 
 def test_every_set_of_a_public_table_that_is_offered_can_be_fitted(public_table):
     table = public_table("vision_imagenet")
-    (finding,) = about_sets(
-        table.records, table.labels, lambda alone: check_fit(points_of(alone), Bounded())
-    )
+    (finding,) = about_sets(table.records, table.labels, lambda alone: check_fit(points_of(alone), Bounded()))
     assert finding.action.count("where=") == 3
     assert "4 of them cannot be fitted alone: 'AlexNet' (too-few-sizes)" in finding.message
 

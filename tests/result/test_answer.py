@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from flops_fit.errors import FitError
-from flops_fit.fit import Estimate
+from flops_fit.fit import Estimate, fit_law
+from flops_fit.fit.forms import Bounded
 from flops_fit.quantities import Interval
 from flops_fit.result import ScalingResult
+from flops_fit.result.answer import with_uncertain_flops
+from flops_fit.result.prediction import predict
 
 
 @pytest.mark.parametrize("flops", [3e14, 4e16, 1e18])
@@ -145,3 +148,16 @@ def test_a_fixed_size_reads_like_this(known_law):
         "  L  3.256 to 3.387 (95% interval)\n"
         "     4.06% above the least of this compute (2.86% to 5.48%)"
     )
+
+
+def test_compute_that_is_uncertain_takes_no_error_rate_above_one(sweep):
+    truth = np.array([0.0, 3e4, 3e5, 0.65, 0.65])
+    n, d = (np.array([getattr(run, name) for run in sweep()]) for name in ("n_params", "n_units"))
+    runs = [
+        replace(r, loss=float(loss)) for r, loss in zip(sweep(), Bounded().predict(truth, n, d), strict=True)
+    ]
+    law = fit_law(runs, Bounded())
+    law = replace(law, headline=replace(law.headline, residual_scale=0.2))
+    answer = with_uncertain_flops(law, predict(law, 1e16), Interval(1e12, 1e17))
+    assert answer.loss < 0.9
+    assert answer.loss_interval.high == 1

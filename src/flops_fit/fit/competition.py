@@ -61,7 +61,7 @@ def rivals_of(contest: Contest, laws: Sequence[Law | None], sizes: Floats) -> tu
 
 
 def spread(rivals: Sequence[Rival], which: int) -> tuple[tuple[str, float], tuple[str, float]] | None:
-    """Return the methods of the smallest and the largest N* at one of `AHEAD`, and these; None if none has."""
+    """Return the methods of the smallest and the largest N* at one of `AHEAD`, and both N*; else None."""
     answers = [(rival.name, n) for rival in rivals if (n := rival.n_params[which]) is not None]
     if not answers:
         return None

@@ -76,7 +76,7 @@ def method_of_form(form: SurfaceForm) -> Method:
 
 
 def unchanged(points: Points) -> Fitted:
-    """Foretell that losses stay as low as the best one seen: what forecasts must beat to be worth anything."""
+    """Foretell that losses stay as low as the best one seen: what any forecast must beat."""
     least = float(points.loss.min())
 
     def optima(flops: Floats) -> tuple[Floats, Floats]:

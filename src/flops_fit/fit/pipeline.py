@@ -101,7 +101,9 @@ def _fitted(points: Points, form: FitForm | None) -> _Fitted:
     contest = hold_contest(points, form if isinstance(form, SurfaceForm) else None)
     headline = _headline(points, form, contest)
     second = _second_opinion(points, headline)
-    return _Fitted(headline, second, rivals_of(contest, (headline, second), points.n_params), fit_power_laws(points))
+    return _Fitted(
+        headline, second, rivals_of(contest, (headline, second), points.n_params), fit_power_laws(points)
+    )
 
 
 def _findings(

@@ -10,9 +10,7 @@ from flops_fit.runs.guesses import sounds_like_compute
 from flops_fit.runs.rows import Row
 
 
-def compute_findings(
-    columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]
-) -> tuple[Finding, ...]:
+def compute_findings(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> tuple[Finding, ...]:
     """Return the finding `unused-compute` where C is 6·N·D although a column sounds like compute.
 
     Such a column may be in another unit, or be the compute of something else, so it is named and not taken.
@@ -29,8 +27,8 @@ def compute_findings(
             severity="info",
             message=f"Column {found!r} sounds like compute but was not used: C is 6·N·D.",
             action="if it is the compute of each run in FLOPs, say "
-            f"{text_argument('columns', {**wanted, 'C': found})}; if it is that in another unit, add a column "
-            "`C` in FLOPs to the table",
+            f"{text_argument('columns', {**wanted, 'C': found})}; if it is that in another unit, add a "
+            "column `C` in FLOPs to the table",
         ),
     )
 

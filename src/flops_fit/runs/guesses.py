@@ -96,7 +96,7 @@ def likely(field: str, names: Sequence[str]) -> str | None:
 
 
 def sounds_like_compute(name: str) -> bool:
-    """Whether a column may be the compute of runs, in whatever unit; not that of a unit of data or of time."""
+    """Whether a column may be the compute of runs, in whatever unit; not of data or of time."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return bool(_COMPUTE.search(plain)) and not _RATE.search(plain)
 

@@ -61,7 +61,7 @@ def findings_of(
         *about_answer(headline),
         *about_agreement(headline, second, rivals),
         *failed,
-        # A refit that starts at the fit to all runs flatters one that fails from scratch: one verdict is enough.
+        # A refit that starts from the fit to all runs flatters a law that fails from scratch.
         *(f for f in _about_kind(points, headline, loss_unit) if not failed or f.code != failed[0].code),
     ]
     if any(finding.code == "several-sets" for finding in planned):

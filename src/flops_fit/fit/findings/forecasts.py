@@ -54,8 +54,8 @@ def about_backtest(headline: Law, rivals: Sequence[Rival]) -> Iterator[Finding]:
         code="failed-backtest",
         severity="error" if useless else "warning",
         message=f"Fitted to lower runs and asked for the losses of upper ones at {rival.n_origins} origins, "
-        f"{rival.name!r} missed them by {miss:.2%} on average; to say that losses stay as low as the best one "
-        f"seen missed by {unchanged:.2%}.",
+        f"{rival.name!r} missed them by {miss:.2%} on average; to say that losses stay as low as the best "
+        f"one seen missed by {unchanged:.2%}.",
         action=("do not extrapolate with it" if useless else "believe it near the largest runs only")
         + ": train a larger budget, or look for what changed between small runs and large ones",
         value=miss,

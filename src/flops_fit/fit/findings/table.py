@@ -44,9 +44,9 @@ def _about_unnamed_budgets(points: Points) -> Finding:
             code="no-budgets",
             severity="info",
             message="The table names no budgets, and the compute of its runs is too scattered to show any.",
-            action="if runs of several sizes were meant for the same compute, name it, in FLOPs, in a column "
-            f"`budget`, or say which column does: {text_argument('columns', {'budget': 'COLUMN'})}; they "
-            "are then fitted as IsoFLOP budgets, which need no formula for the loss",
+            action="if runs were planned in IsoFLOP budgets, which need no formula of the loss, name that of "
+            "each in a column `budget`, or say which column does: "
+            + text_argument("columns", {"budget": "COLUMN"}),
         )
     return Finding(
         code="inferred-budgets",

@@ -35,7 +35,7 @@ class Bounded(SurfaceForm):
 
     @property
     def largest_loss(self) -> float:
-        """1 for error rates: seeds of a model that knows nothing scatter around `chance`, which may be less."""
+        """1 for error rates: models that know nothing scatter around `chance`, which may be less."""
         return max(1.0, self.chance)
 
     def predict(self, theta: Floats, n_params: Floats, n_units: Floats) -> Floats:
