@@ -140,16 +140,22 @@ def test_a_decoder_costs_its_closed_form(width, n_layers, length, vocabulary, fu
         (lambda: Taking(lambda x, w: x @ w, 3), (4, 3), 2 * 12 * 2),
         (lambda: Taking(lambda x, w: torch.einsum("btd,de->bte", x, w), 3, 5), (4, 3), 4 * 60),
         (lambda: Taking(lambda x, w: x * w, 3), (3,), 0),
+        (lambda: Feeding(nn.Sequential(nn.Linear(3, 5), nn.PReLU())), (3,), 4 * 15),
     ],
 )
 def test_small_modules_cost_two_flops_per_multiply_add(make, shape, expected):
     assert count(make, *shape) == expected
 
 
-def test_lstms_are_counted_step_by_step():
-    """Four gates of (4 + 5) x 5; the first step's state and the rows need no gradient."""
-    flops = count(lambda: Feeding(nn.LSTM(4, 5, batch_first=True)), 6, 4)
-    assert flops == 2 * 6 * 20 * (4 + 5) + 2 * 6 * 20 * 4 + 2 * 6 * 20 * 5 + 2 * 5 * 20 * 5
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM, 20), (nn.GRU, 15), (nn.RNN, 5)])
+def test_recurrent_layers_are_counted_step_by_step(layer, gates):
+    """Gates of (4 + 5) x 5; the first step's state and the rows need no gradient."""
+    flops = count(lambda: Feeding(layer(4, 5, batch_first=True)), 6, 4)
+    assert flops == 2 * 6 * gates * (4 + 5) + 2 * 6 * gates * 4 + 2 * 6 * gates * 5 + 2 * 5 * gates * 5
+
+
+def test_views_taken_in_place_are_free():
+    assert count(lambda: Taking(lambda x, w: (x * w).unsqueeze_(0).transpose_(1, 2).squeeze_(0), 4), 4) == 0
 
 
 @pytest.mark.parametrize(

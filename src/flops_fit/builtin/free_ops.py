@@ -37,7 +37,7 @@ _NAMES = {
         _softmax _weight_norm_interface batch_norm cudnn_batch_norm native_batch_norm
         native_group_norm native_layer_norm""",
     "element by element, though torch does not tag them so": """
-        binary_cross_entropy binary_cross_entropy_with_logits glu huber_loss kl_div mse_loss
+        _prelu_kernel binary_cross_entropy binary_cross_entropy_with_logits glu huber_loss kl_div mse_loss
         nll_loss nll_loss2d nll_loss2d_forward nll_loss_forward smooth_l1_loss""",
     "pooling and resizing": """
         _adaptive_avg_pool2d _adaptive_avg_pool3d _upsample_bicubic2d_aa _upsample_bilinear2d_aa
@@ -47,11 +47,13 @@ _NAMES = {
         upsample_nearest3d upsample_trilinear3d""",
 }
 _FREE = frozenset(" ".join(_NAMES.values()).split())
+_SHAPES_AND_ELEMENTS = {torch.Tag.pointwise, torch.Tag.inplace_view}
+"""What torch itself tags so: element by element, or a view taken in place, such as `transpose_`."""
 
 
 def is_free(op: torch._ops.OpOverload, name: str, tensors: Iterable[torch.Tensor]) -> bool:
     """Decide whether `op` costs no matrix product: a view, element-wise, listed here, or on integers only."""
-    if op.is_view or torch.Tag.pointwise in op.tags:
+    if op.is_view or not _SHAPES_AND_ELEMENTS.isdisjoint(op.tags):
         return True
     namespace, _, name = name.partition(".")
     if namespace != "aten":

@@ -98,5 +98,6 @@ _VECTOR_FORMULAS = {
     torch.ops.aten.mv: _mv_flops,
     torch.ops.aten.addmv: _addmv_flops,
     torch.ops.aten.dot: _dot_flops,
+    torch.ops.aten.vdot: _dot_flops,
 }
 """Products with a vector, which torch's own table lacks: one multiply-add, 2 FLOPs, per matrix element."""
