@@ -21,6 +21,11 @@ def count_axis(axis: Axis, label: str) -> None:
     """Label an axis of parameters or data units: decades, and 2 and 5 in between where there are few."""
     axis.set_label_text(literal(label))
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
+    round_counts(axis)
+
+
+def round_counts(axis: Axis) -> None:
+    """Label decades on a logarithmic axis, and 2 and 5 in between where there are few."""
     _steps(axis, few=_FEW_COUNTS)
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
 

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from flops_fit.errors import StoreError, argument
 from flops_fit.result import numbers
-from flops_fit.result.plots.axes import flops_axis, round_losses, short_count
+from flops_fit.result.plots.axes import flops_axis, round_counts, round_losses
 from flops_fit.result.plots.saving import save_figure
 from flops_fit.result.plots.style import DOUBLE_COLUMN, literal, shades_of, styled
 from flops_fit.runs import RUNS_FILE, RunRecord, RunStore
@@ -56,7 +56,7 @@ def draw_curves(
         draw_training(panels[0], records, curves, kind="train", loss_unit=loss_unit)
         draw_training(panels[1], records, curves, kind="held_out", loss_unit=loss_unit)
         bar = figure.colorbar(_shades(records), ax=panels, label="N, parameters", pad=0.02, aspect=30)
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+        round_counts(bar.ax.yaxis)
         bar.ax.yaxis.set_minor_locator(NullLocator())
         figure.suptitle(f"How the losses of {len(records)} runs fell")
     return figure
