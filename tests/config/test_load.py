@@ -172,7 +172,7 @@ def test_every_problem_of_a_spec_is_told_at_once(written):
         (
             "sweep.yaml:9: training.lr",
             "found 'fast'; allowed: a number or 'auto'",
-            "write e.g. `lr: null`",
+            "write e.g. `lr: auto`",
             "value-not-allowed",
         ),
         (

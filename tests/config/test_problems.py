@@ -63,6 +63,13 @@ def test_the_members_of_a_union_are_one_problem():
     ]
 
 
+def test_an_option_that_is_unset_by_default_is_left_out_and_not_set_to_null():
+    [(_, _, fix)] = problems(design={"n_min": -1})
+    assert fix == "write a value that is allowed, or leave out `n_min`"
+    [(_, _, fix)] = problems(training={"lr": -1})
+    assert fix == "write e.g. `lr: auto`"
+
+
 def test_an_item_of_a_list_is_named_by_its_index():
     assert of_model(widths=[8, "x"]) == [
         ("model.widths.1", "found 'x'; allowed: an integer", "write e.g. `widths: [8, 16]`")
@@ -74,7 +81,11 @@ def test_options_within_options_are_found():
         ("model.rotary.base", "found -1; allowed: values above 0", "write e.g. `base: 10000`")
     ]
     assert of_model(rotary=7) == [
-        ("model.rotary", "found 7; allowed: a mapping of options", "write e.g. `rotary: null`")
+        (
+            "model.rotary",
+            "found 7; allowed: a mapping of options",
+            "write a value that is allowed, or leave out `rotary`",
+        )
     ]
 
 

@@ -153,6 +153,22 @@ def test_many_bad_lines_are_counted_not_listed(table):
         read_table(table("N,D,loss", *["x,1,1"] * 10))
 
 
+def test_numbers_with_decimal_commas_are_named(table):
+    with pytest.raises(
+        TableError, match="column 'loss' must hold positive numbers; found line 2: 3,5"
+    ) as caught:
+        read_table(table("N;D;loss", "1e6;2e7;3,5"))
+    assert caught.value.fix == "save the table with decimal points, 5.25 instead of 5,25"
+
+
+def test_a_column_that_is_not_there_gives_way_to_the_one_taken_unasked(table):
+    with pytest.raises(
+        TableError, match="N is said to be 'params', but the table has source, N, D"
+    ) as caught:
+        read_table(table("source,N,D,loss", "a,1e6,2e7,3.5"), columns={"N": "params"})
+    assert caught.value.fix == 'columns={"N": "N"}'
+
+
 @pytest.mark.parametrize(
     ("columns", "message", "fix"),
     [

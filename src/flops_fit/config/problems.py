@@ -144,7 +144,7 @@ def _not_allowed(details: Sequence[ErrorDetails], spot: _Spot, where: str) -> Pr
     return Problem(
         where=where,
         problem=f"found {_shown(details[0]['input'])}; allowed: {' or '.join(dict.fromkeys(phrases))}",
-        fix=f"write e.g. {_example(spot)}",
+        fix=_to_write(spot),
         code="value-not-allowed",
     )
 
@@ -157,6 +157,13 @@ def _context(detail: ErrorDetails) -> dict[str, str]:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _to_write(spot: _Spot) -> str:
+    """Show a value to write; null, the default of many options, is told by leaving the option out."""
+    if spot.field is not None and _example_value(spot.field) == flow(None):
+        return f"write a value that is allowed, or leave out `{spot.name}`"
+    return f"write e.g. {_example(spot)}"
 
 
 def _example(spot: _Spot) -> str:

@@ -23,7 +23,7 @@ class TrainingSpec(BaseModel):
 
     model_config = CLOSED
 
-    lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"] | None = Field(default=None, examples=["auto"])
     """Peak learning rate; by default the family's own, which must suit every size; auto tunes it first."""
     lr_scaling: RateScaling | None = None
     """How the rate changes with the size; by default not, or as the trials of `lr: auto` say that it must."""

@@ -93,7 +93,7 @@ def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str
     used = {columns.called(name) for name in columns.places}
     free = [name for name in columns.names if name not in used]
     asked = {key: name for key, name in wanted.items() if SYMBOLS.get(key, key) in COLUMNS}
-    pairs = {key: _there(columns.names, name) for key, name in asked.items()}
+    pairs = {key: _there(columns, key, name) for key, name in asked.items()}
     pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in missing}
     if missing and "flops" not in columns.places and (compute := likely("flops", free)):
         pairs.setdefault("C", compute)
@@ -114,11 +114,13 @@ def _from_steps(names: Sequence[str]) -> str:
     return f"; if {steps} is all there is, add a column D = {units_of_steps(steps, names)}" if steps else ""
 
 
-def _there(names: Sequence[str], column: str) -> str:
-    """Return the column, or the nearest one where there is none of that name."""
-    if place_of(names, column) is not None:
+def _there(columns: Columns, key: str, column: str) -> str:
+    """Return the column, or else the one spelt most like it, or else the one that would be taken unasked."""
+    if place_of(columns.names, column) is not None:
         return column
-    return (difflib.get_close_matches(column, names, n=1) or [_ANY])[0]
+    field = SYMBOLS.get(key, key)
+    unasked = columns.called(field) if field in columns.places else _ANY
+    return (difflib.get_close_matches(column, columns.names, n=1) or [unasked])[0]
 
 
 def _misdirected(

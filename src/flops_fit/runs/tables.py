@@ -1,5 +1,6 @@
 """Tables of runs that anybody trained, read as ours."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,9 @@ def _labels(columns: Columns, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]
 
 # ---- problems
 
+_DECIMAL_COMMA = re.compile(r": [-+]?\d+,\d+$")
+"""At the end of what is told of a cell: a number as spreadsheets of much of Europe write it."""
+
 
 def _ragged(table: Rows) -> Iterator[Complaint]:
     width = len(table.header)
@@ -158,9 +162,10 @@ def _bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> I
             if name in columns.places and not _will_do(columns, row, name)
         ]
         if bad:
+            commas = any(_DECIMAL_COMMA.search(cell) for cell in bad)
             yield Complaint(
                 f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {some(bad)}",
-                fix,
+                "save the table with decimal points, 5.25 instead of 5,25" if commas else fix,
                 "bad-cells",
             )
 
