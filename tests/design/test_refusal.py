@@ -7,9 +7,7 @@ import pytest
 
 from flops_fit.components import SurfaceForm
 from flops_fit.design import check_worth_training, plan_sweep
-from flops_fit.design.refusal import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
 from flops_fit.errors import SpecError
-from flops_fit.fit import determined
 
 COARSE = {"ratio": 4.0, "n_min": 3e6, "n_max": 2e7}
 """A family of two sizes, of which each budget trains one or both."""
@@ -35,14 +33,6 @@ def plan(make_spec, make_probe):
 
 def test_a_good_plan_passes(plan):
     check_worth_training(plan())
-
-
-def test_the_limits_are_those_of_the_fit():
-    assert (FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE) == (
-        determined.FEWEST_RUNS,
-        determined._FEWEST_SIZES,
-        determined._LEAST_RANGE,
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
 from flops_fit.errors import SpecError
 
-FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE = 8, 3, 2.0
-"""What `flops_fit.fit` refuses to go below; a test compares."""
+FEWEST_RUNS = 8
+FEWEST_SIZES = 3
+LEAST_RANGE = 2.0
+"""Times by which the most compute, and the largest size, must exceed the least."""
 
 
 def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Finding, ...]:

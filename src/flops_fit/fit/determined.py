@@ -4,15 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from flops_fit.design.refusal import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
 from flops_fit.errors import FitError, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.points import Points
 
-FEWEST_RUNS = 8
-_FEWEST_SIZES = 3
-_LEAST_RANGE = 2.0
-"""Times by which the most compute, and the largest size, must exceed the least."""
 _LEAST_LOSS_RANGE = 1e-3
 _LEAST_SCATTER = 0.1
 """Standard deviation of ln D around its trend in ln N below which N and D cannot be told apart."""
@@ -55,7 +52,7 @@ def check_minima(points: Points) -> None:
     Raises:
         FitError: `no-interior-minimum`.
     """
-    budgets = [b for b in budgets_of(points) if b.n_sizes >= _FEWEST_SIZES]
+    budgets = [b for b in budgets_of(points) if b.n_sizes >= FEWEST_SIZES]
     sides = [_side(budget) for budget in budgets]
     if len(budgets) < _FEWEST_BUDGETS or not all(sides):
         return
@@ -72,7 +69,7 @@ def check_minima(points: Points) -> None:
 def grid_to_train(points: Points, around: Floats = _AROUND) -> str:
     """Name five sizes at each of three budgets, around the best run of the most compute."""
     top = float(points.flops.max())
-    best = int(np.argmin(np.where(points.flops > top / _LEAST_RANGE, points.loss, np.inf)))
+    best = int(np.argmin(np.where(points.flops > top / LEAST_RANGE, points.loss, np.inf)))
     return "; ".join(
         f"N = {_list(points.n_params[best] * (share**0.5) * around)} at {share * top:.3g} FLOPs"
         for share in (0.1, 0.3, 1.0)
@@ -81,16 +78,16 @@ def grid_to_train(points: Points, around: Floats = _AROUND) -> str:
 
 def _check_sizes(points: Points) -> None:
     n_sizes = len(np.unique(np.round(np.log(points.n_params), 3)))
-    if n_sizes < _FEWEST_SIZES:
+    if n_sizes < FEWEST_SIZES:
         curve = f"; or, for the loss over data at one size, fit a curve: {text_argument('form', 'm2')}"
         alone = curve if n_sizes == 1 else ""
         raise FitError(
-            f"The runs have {n_sizes} model size{'s' * (n_sizes > 1)}; at least {_FEWEST_SIZES} are needed.",
+            f"The runs have {n_sizes} model size{'s' * (n_sizes > 1)}; at least {FEWEST_SIZES} are needed.",
             fix=f"train at least five sizes at every budget: {grid_to_train(points)}{alone}",
             code="too-few-sizes",
         )
     span = float(points.n_params.max() / points.n_params.min())
-    if span < _LEAST_RANGE:
+    if span < LEAST_RANGE:
         raise FitError(
             f"The sizes span a factor {span:.3g} only; so close to a minimum the valley is flat.",
             fix=f"train a wider range of sizes: {grid_to_train(points)}",
@@ -109,7 +106,7 @@ def _check_runs(points: Points) -> None:
 
 def _check_span(points: Points) -> None:
     span = float(points.flops.max() / points.flops.min())
-    if span < _LEAST_RANGE:
+    if span < LEAST_RANGE:
         raise FitError(
             f"All runs spend about {points.flops.max():.3g} FLOPs (largest over smallest {span:.2f}); "
             "how the optimum moves with compute cannot be seen at one budget.",

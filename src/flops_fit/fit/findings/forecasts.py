@@ -1,6 +1,7 @@
 """Would the lower budgets have foretold the upper ones?"""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +45,10 @@ def about_backtest(headline: Law, rivals: Sequence[Rival]) -> Iterator[Finding]:
     """
     members = headline.members if isinstance(headline, MixtureLaw) else ()
     names = {headline.name, *(member.name for member in members)}
-    missed = {r.backtest_loss: r for r in rivals if r.name in names and r.backtest_loss is not None}
-    if not missed or (miss := min(missed)) <= _LARGE:
+    missed = [(r.backtest_loss, r) for r in rivals if r.name in names and r.backtest_loss is not None]
+    miss, rival = min(missed, key=itemgetter(0), default=(0.0, None))
+    if rival is None or miss <= _LARGE:
         return
-    rival = missed[miss]
     unchanged = rival.unchanged_loss or np.inf
     useless = miss >= unchanged
     yield Finding(
