@@ -105,8 +105,12 @@ def _aspect(width: int) -> float:
 
 
 def _widths() -> Iterator[int]:
-    """Yield whole numbers of heads: 16, 24, ..., 64, 80, ..., 192, 224, ..., 384, 448, ..."""
-    return (width for width in count(16, 8) if width % _d_head(width) == 0)
+    """Yield whole numbers of heads: 16, 24, ..., 64, 80, ..., 192, ..., 384, 448, ..., 2048, 2176, ..."""
+    width = 16
+    while True:
+        yield width
+        # Up to 2048 this is one head; from there on the steps keep pace, so that no budget takes for ever.
+        width += max(_d_head(width), 2 ** (width.bit_length() - 5))
 
 
 def _d_head(width: int) -> int:

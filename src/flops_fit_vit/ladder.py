@@ -124,5 +124,9 @@ def _misfit(shape: Shape, n_features: int, target: float) -> float:
 
 
 def _widths() -> Iterator[int]:
-    """Yield 8, 12, ..., 32, then whole numbers of heads: 40, ..., 64, 80, ..., 192, 224, ..., 384, ..."""
-    return (width for width in count(8, 4) if width <= 32 or width % d_head(width) == 0)
+    """Yield 8, 12, ..., 32, then whole numbers of heads: 40, ..., 64, 80, ..., 384, ..., 2048, ..."""
+    width = 8
+    while True:
+        yield width
+        # Up to 2048 this is one head; from there on the steps keep pace, so that no budget takes for ever.
+        width += 4 if width < 32 else max(d_head(width), 2 ** (width.bit_length() - 5))

@@ -306,7 +306,7 @@ IMMEDIATE = {
     "size not a name": ({"model_size_param": 3}, "wrong-argument", 'model_size_param="width"'),
     "arguments in a list": ({"model_kwargs": [1]}, "wrong-argument", "model_kwargs is [1], of type list"),
     "one size": ({"model_sizes": 64}, "wrong-argument", "model_sizes=[64, 128, 256]"),
-    "one budget": ({"compute_budgets": 1e7}, "value-not-allowed", "allowed: a list"),
+    "one budget": ({"compute_budgets": 1e7}, "bad-budget", "`budgets: {start: 1e06, stop: 1e07, count: 7}`"),
     "one seed": ({"seeds": 3}, "value-not-allowed", "write e.g. `seeds: [0]`"),
     "training in a list": ({"training": [1]}, "value-not-allowed", "write e.g. `training: {batch_size: 32}`"),
     "loss": ({"loss_fn": "mse"}, "loss-not-callable", "loss_fn is 'mse'"),

@@ -19,12 +19,12 @@ from flops_fit.errors import (
     ("where", "fix", "pasteable"),
     [
         ("budgets", "add some, or `allow_thin_sweep: true`", "add some, or `allow_thin_sweep=True`"),
-        ("budgets", "write `budgets: [1e06, 2e06]`", "write `compute_budgets=[1000000.0, 2000000.0]`"),
+        ("budgets", "write `budgets: [1e06, 2e06]`", "write `compute_budgets=[1e06, 2e06]`"),
         ("budgets", "e.g. `budgets: {start: 1e15}`", "e.g. `budgets: {start: 1e15}`"),
         (
             "budgets",
             "e.g. `budgets: {start: 1e6, stop: 1e7, count: 3}`",
-            "e.g. `compute_budgets=[1000000.0, 3160000.0, 10000000.0]`",
+            "e.g. `compute_budgets=[1e06, 3.16e06, 1e07]`",
         ),
         ("model", "or change `budgets`", "or change `compute_budgets`"),
         ("model", "write `n_layers: 3`", "write `n_layers: 3`"),
@@ -34,6 +34,7 @@ from flops_fit.errors import (
         ("training", "write `training: {batch_size: 32}`", "write `training={'batch_size': 32}`"),
         ("budgets", "set `training.precision: fp32`", "set `training={'precision': 'fp32'}`"),
         ("training.lr", "use 'cooldown'", "use 'cooldown'"),
+        ("fit.unique_units", "write `fit: {kind: bounded}`", "write `fit={'kind': 'bounded'}`"),
     ],
 )
 def test_a_fix_can_be_pasted_into_the_call(where, fix, pasteable):

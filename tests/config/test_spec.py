@@ -245,3 +245,20 @@ def test_the_schema_of_one_plugin_still_maps_its_name():
     assert properties["fit"]["anyOf"][1]["discriminator"]["mapping"] == {"auto": "#/$defs/TinyFit"}
     assert properties["fit"]["default"] == "auto"
     assert issubclass(plugins.registry().find("fit", "auto"), FitForm)
+
+
+def fix_of(**fields):
+    with pytest.raises(ValidationError) as caught:
+        SweepSpec.model_validate({**MINIMAL, **fields})
+    [error] = caught.value.errors()
+    return error["ctx"]["fix"]
+
+
+@pytest.mark.parametrize("bad", [-1e10, float("nan"), "many", None, True, 10**400])
+def test_without_the_bad_budget_the_good_ones_are_left(bad):
+    left = "`budgets: [1e15, 2e15, 4e15, 8e15, 1.6e16, 3.2e16, 6.4e16]`"
+    assert left in fix_of(budgets=[*BUDGETS, bad])
+
+
+def test_a_single_budget_is_shown_as_a_range_that_ends_there():
+    assert fix_of(budgets=3e12) == "write e.g. `budgets: {start: 3e11, stop: 3e12, count: 7}`"

@@ -97,6 +97,7 @@ def test_a_form_that_knows_of_repetition_may_be_fitted_to_many_epochs(codes):
     budgets = tuple(1e15 * 1.5**i for i in range(7))
     found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets, fit=Repeating())
     assert found["many-epochs"].severity == "warning"
+    assert "`fit: {kind: data_constrained, unique_units: 10000000}`" in found["many-epochs"].action
 
 
 def test_a_family_whose_rate_is_not_known_to_transfer(codes, monkeypatch, make_spec):

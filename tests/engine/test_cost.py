@@ -176,16 +176,6 @@ def test_what_cannot_fit_is_refused(spec, plan_of, monkeypatch, of_states):
     assert refusal.value.code == "out-of-memory"
 
 
-def test_free_memory_is_what_the_machine_and_its_container_leave(tmp_path, monkeypatch):
-    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2000 kB\n")
-    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "LIMIT", tmp_path / "limit")
-    assert memory._available_bytes() == 2_048_000
-    assert memory._allowed_bytes() == float("inf")
-    (tmp_path / "limit").write_text("1000\n")
-    assert memory._allowed_bytes() == 1000
-
-
 # ---- what goes wrong
 
 

@@ -1,6 +1,8 @@
 """A fit form that is named outside of a spec: on the command line or in a call."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import yaml
@@ -10,7 +12,9 @@ from flops_fit.components import FitForm
 from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.problems import find_problems
 from flops_fit.config.written import Written, read_value
-from flops_fit.errors import SpecError
+from flops_fit.errors import Problem, SpecError, text_argument
+
+_FIT = re.compile(r"`fit: ([^`]+)`")
 
 
 class _Named(BaseModel):
@@ -38,4 +42,11 @@ def read_form(form: FitForm | Mapping[str, Any] | str) -> FitForm:
     try:
         return _Named.model_validate(values).fit
     except ValidationError as error:
-        raise SpecError.of(find_problems(error, Written(values=values)), source="the form") from None
+        problems = find_problems(error, Written(values=values))
+        raise SpecError.of([_of_form(problem) for problem in problems], source="the form") from None
+
+
+def _of_form(problem: Problem) -> Problem:
+    """Say `--form '{kind: ces}'`, or the same as an argument, instead of `fit: {kind: ces}`."""
+    fix = _FIT.sub(lambda found: text_argument("form", found[1]), problem.fix)
+    return replace(problem, where=f"form{problem.where.removeprefix('fit')}", fix=fix)

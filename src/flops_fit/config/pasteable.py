@@ -10,6 +10,7 @@ from pathlib import Path
 
 from yaml import YAMLError
 
+from flops_fit.config.flow import flow
 from flops_fit.config.spec import BudgetRange
 from flops_fit.config.written import read_value
 from flops_fit.errors import FitError, FlopsFitError, Problem, SpecError, by_interface
@@ -80,7 +81,7 @@ def _in_python(section: str, fix: str) -> str:
 
 def _argument(section: str, field: str, value: str) -> str:
     """Spell a field as an argument; what is no argument, or no value of Python, stays as it is."""
-    *outer, name = (section.split(".") if section else []) + field.split(".")
+    *outer, name = (section.split(".") if section not in ("", field) else []) + field.split(".")
     top, *inner = [*outer, name]
     with suppress(ValueError, YAMLError):
         written = read_value(value)
@@ -89,5 +90,14 @@ def _argument(section: str, field: str, value: str) -> str:
         for part in reversed(inner):
             written = {part: written}
         if top in _GIVEN:
-            return f"`{_ARGUMENTS.get(top, top)}={written!r}`"
+            return f"`{_ARGUMENTS.get(top, top)}={_spelt(written)}`"
     return f"`{field}: {value}`"
+
+
+def _spelt(value: object) -> str:
+    """Write a value as Python, its numbers as a person would."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_spelt(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_spelt, value))}]"
+    return flow(value) if isinstance(value, float) else repr(value)

@@ -67,6 +67,7 @@ ROUNDS: tuple[Mapping[Check, str], ...] = (
         probe_data.check_held_out: "data",
         probe_ladder.check_ladder: "model",
     },
+    {probe_ladder.check_memory: "budgets"},
     {
         probe_ladder.check_counts: "model",
         probe_model.check_initialisation: "model",

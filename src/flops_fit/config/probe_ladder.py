@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from flops_fit.components import Size
 from flops_fit.config.flow import flow
+from flops_fit.config.memory import host_free_bytes, in_words
 from flops_fit.config.on_meta import n_trainable
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject
@@ -19,6 +20,10 @@ WANTED = 5
 """Sizes that the smallest budget suggested trains: enough to place a minimum."""
 SHOWN = 3
 """How many wrong sizes a message lists."""
+BYTES_PER_PARAM = 16
+"""A weight, its gradient and AdamW's two moments, in fp32."""
+ROOM = 4
+"""Times over that the largest size suggested fits into memory, which activations and other workers share."""
 
 
 def check_ladder(subject: Subject) -> None:
@@ -38,6 +43,19 @@ def check_ladder(subject: Subject) -> None:
             f"range: {'; '.join(wrong[:SHOWN])}.",
             fix="return sizes with n_min <= n_params <= n_max, each larger than the one before, named apart",
             code="bad-ladder",
+        )
+
+
+def check_memory(subject: Subject) -> None:
+    """Refuse budgets whose smallest size takes more than the memory of this machine, before it is built."""
+    smallest, free = subject.sizes[0], host_free_bytes()
+    if (needed := BYTES_PER_PARAM * smallest.n_params) > free:
+        raise SpecError(
+            f"the smallest size that these budgets train, {smallest.name} with {smallest.n_params:.3g} "
+            f"parameters, takes {in_words(needed)} with its gradients and AdamW's moments; "
+            f"this machine has {in_words(free)} free",
+            fix=_how_to_fit(free / BYTES_PER_PARAM / ROOM, subject.spec),
+            code="smallest-size-too-large",
         )
 
 
@@ -88,6 +106,14 @@ def _how_to_reach(nearby: Sequence[Size], subject: Subject) -> str:
     if nearby[0].n_params > low:
         return "lower `training.batch_size` or `design.min_steps`: no budget gives these sizes enough steps"
     return f"raise `design.window` (now {spec.design.window:g})"
+
+
+def _how_to_fit(n_params: float, spec: SweepSpec) -> str:
+    """Name what to change so that the largest size has `n_params`."""
+    if spec.design.n_min is not None:
+        return f"lower `design.n_min` (now {spec.design.n_min:.3g}), or plan on a machine with more memory"
+    stop = _budget_for(n_params / spec.design.window, spec)
+    return f"lower {_decade(stop / DECADE / ROUNDED_UP, spec)}, or plan on a machine with more memory"
 
 
 def _decade(start: float, spec: SweepSpec) -> str:

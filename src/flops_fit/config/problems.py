@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from flops_fit.components import Component
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.spec import SweepSpec
@@ -41,6 +42,8 @@ class _Spot:
     """Class that declares the field, where one is known."""
     field: FieldInfo | None
     """The field that the place is, or is an item of."""
+    around: object
+    """What the user wrote around it: the options of a section, or the name of a component alone."""
 
     @property
     def name(self) -> str:
@@ -53,16 +56,17 @@ def _spot(detail: ErrorDetails, values: object) -> _Spot:
     owner: type[BaseModel] | None = None
     inner: type[BaseModel] | None = SweepSpec
     field: FieldInfo | None = None
+    around: object = None
     for depth, part in enumerate(detail["loc"], 1):
         is_last_by_name = depth == len(detail["loc"]) and detail["type"] in {"missing", "extra_forbidden"}
         is_field = inner is not None and part in inner.model_fields
         if not (is_field or is_last_by_name or _holds(values, part)):
             continue
         if isinstance(part, str):
-            owner, field = inner, inner.model_fields.get(part) if inner else None
+            owner, field, around = inner, inner.model_fields.get(part) if inner else None, values
         values = _inside(values, part)
         inner, place = _class_beneath(field, values), (*place, part)
-    return _Spot(place=place, owner=owner, field=field)
+    return _Spot(place=place, owner=owner, field=field, around=around)
 
 
 def _holds(values: object, part: str | int) -> bool:
@@ -82,8 +86,9 @@ def _class_beneath(field: FieldInfo | None, value: object) -> type[BaseModel] | 
         if isinstance(marker, FromRegistry):
             kind = value.get("kind") if isinstance(value, Mapping) else value
             return registry().components(marker.component).get(str(kind))
-    models = [a for a in (field.annotation, *get_args(field.annotation)) if isinstance(a, type)]
-    return next((a for a in models if issubclass(a, BaseModel)), None)
+    written_as = [m.json_schema_input_type for m in field.metadata if isinstance(m, BeforeValidator)]
+    annotations = [inner for outer in (field.annotation, *written_as) for inner in (outer, *get_args(outer))]
+    return next((a for a in annotations if isinstance(a, type) and issubclass(a, BaseModel)), None)
 
 
 # ---- what to say about it
@@ -107,9 +112,20 @@ def _problem(details: Sequence[ErrorDetails], spot: _Spot, where: str) -> Proble
 
 def _missing(spot: _Spot, where: str) -> Problem:
     purpose = f": {spot.field.description}" if spot.field and spot.field.description else ""
-    return Problem(
-        where=where, problem=f"missing{purpose}", fix=f"add {_example(spot)}", code="missing-field"
-    )
+    options = _completed(spot)
+    fix = f"write e.g. `{spot.place[-2]}: {options}`" if options else f"add {_example(spot)}"
+    return Problem(where=where, problem=f"missing{purpose}", fix=fix, code="missing-field")
+
+
+def _completed(spot: _Spot) -> str:
+    """Show a component with all that it requires: one that is a name alone has no place to add to."""
+    if spot.owner is None or not issubclass(spot.owner, Component):
+        return ""
+    given = spot.around if isinstance(spot.around, Mapping) else {"kind": spot.around}
+    fields = spot.owner.model_fields.items()
+    missing = {name: _example_value(f) for name, f in fields if f.is_required() and name not in given}
+    shown = {str(name): flow(value) for name, value in given.items()} | missing
+    return f"{{{', '.join(f'{name}: {value}' for name, value in shown.items())}}}"
 
 
 def _unknown(spot: _Spot, where: str) -> Problem:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction, ModelFamily
 from flops_fit.config.design import DesignSpec
@@ -39,7 +41,40 @@ class BudgetRange(BaseModel):
 
 
 def _spelt_out(budgets: object) -> object:
-    return BudgetRange.model_validate(budgets).budgets() if isinstance(budgets, dict) else budgets
+    """List the budgets of a range; refuse what cannot be spent, and show what is left without it."""
+    if isinstance(budgets, dict):
+        return BudgetRange.model_validate(budgets).budgets()
+    if isinstance(budgets, str) or not isinstance(budgets, Iterable):
+        raise _not_several(budgets)
+    given = tuple(budgets)
+    if bad := [budget for budget in given if not _can_be_spent(budget)]:
+        good = sorted({float(budget) for budget in given if _can_be_spent(budget)})
+        raise broken_rule(
+            f"{flow(bad)} cannot be spent: a budget is a positive, finite number of FLOPs",
+            fix=f"correct or remove it, e.g. `budgets: {flow(good) if good else _up_to(1e17)}`",
+            code="bad-budget",
+        )
+    return given
+
+
+def _not_several(budget: Any) -> PydanticCustomError:
+    stop = float(budget) if _can_be_spent(budget) else 1e17
+    return broken_rule(
+        f"found {flow(budget)}; a sweep trains at several budgets, to see what compute changes",
+        fix=f"write e.g. `budgets: {_up_to(stop)}`",
+        code="bad-budget",
+    )
+
+
+def _can_be_spent(budget: Any) -> bool:
+    try:
+        return not isinstance(budget, bool) and 0 < float(budget) < math.inf
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _up_to(budget: float) -> str:
+    return flow({"start": budget / 10, "stop": budget, "count": MIN_BUDGETS})
 
 
 def _by_name(kind: str) -> Any:
@@ -77,17 +112,6 @@ class SweepSpec(BaseModel):
     """How every run is trained."""
     output_dir: Path = Path("flops-fit-out")
     """Where the sweep keeps its runs, law, plots and report."""
-
-    @field_validator("budgets")
-    @classmethod
-    def _budgets_are_compute(cls, budgets: tuple[float, ...]) -> tuple[float, ...]:
-        if bad := [budget for budget in budgets if not (budget > 0 and math.isfinite(budget))]:
-            raise broken_rule(
-                f"{flow(bad)} cannot be spent: a budget is a positive, finite number of FLOPs",
-                fix="correct or remove them, e.g. `budgets: {start: 1e15, stop: 1e17, count: 7}`",
-                code="bad-budget",
-            )
-        return budgets
 
     @field_validator("budgets")
     @classmethod

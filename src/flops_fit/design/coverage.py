@@ -201,9 +201,8 @@ def _epochs(runs: Sequence[PlannedRun], data: DataSpec, spec: SweepSpec) -> list
         few = _warning("repeated-data", problem, _LESS_REPETITION, most, 1.0)
         return [replace(few, severity="info")]
     problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
-    many = _warning(
-        "many-epochs", problem, f"{_LESS_REPETITION}, or fit `data_constrained`", most, MAX_EPOCHS
-    )
+    form = f"`fit: {{kind: {KNOWS_REPETITION}, unique_units: {epoch}}}`"
+    many = _warning("many-epochs", problem, f"{_LESS_REPETITION}, or write {form}", most, MAX_EPOCHS)
     hopeless = most > HOPELESS_EPOCHS and spec.fit.kind != KNOWS_REPETITION
     return [replace(many, severity="error" if hopeless else "warning")]
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from flops_fit.config.memory import in_words
 from flops_fit.engine.cost import Estimate, Expected
-from flops_fit.engine.memory import MemoryNeed, in_words
+from flops_fit.engine.memory import MemoryNeed
 from flops_fit.errors import argument
 from flops_fit.text_columns import aligned
 

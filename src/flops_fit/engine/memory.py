@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from flops_fit.components import Size
 from flops_fit.config.device import process_state
+from flops_fit.config.memory import host_free_bytes, in_words
 from flops_fit.config.on_meta import built_on_meta
 from flops_fit.config.spec import SweepSpec
 from flops_fit.errors import TrainingError
-
-MEMINFO = Path("/proc/meminfo")
-LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""Where Linux says how much memory a container may use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +74,7 @@ def free_bytes() -> int:
         import torch
 
         return torch.cuda.mem_get_info(device)[0]
-    return int(min(_available_bytes(), _allowed_bytes()))
-
-
-def in_words(n_bytes: float) -> str:
-    """Format bytes, e.g. 1.4 GB."""
-    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if n_bytes >= scale:
-            return f"{n_bytes / scale:.3g} {unit}"
-    return f"{n_bytes / 1e3:.3g} kB"
+    return host_free_bytes()
 
 
 def out_of_memory(what: str) -> TrainingError:
@@ -98,18 +84,3 @@ def out_of_memory(what: str) -> TrainingError:
         fix="lower training.workers or training.batch_size, or leave out the largest sizes with design.n_max",
         code="out-of-memory",
     )
-
-
-def _available_bytes() -> int:
-    """Return what can be had without swapping; where the system does not say, all there is."""
-    with suppress(OSError):
-        for line in MEMINFO.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _allowed_bytes() -> float:
-    with suppress(OSError, ValueError):  # no such file, or "max"
-        return int(LIMIT.read_text())
-    return float("inf")

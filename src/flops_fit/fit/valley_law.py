@@ -123,7 +123,8 @@ def fit_valley_law(points: Points) -> ValleyLaw:
     if all(minimum.flat for minimum in minima):
         raise FitError(
             "At no budget does loss depend on size by more than the runs scatter: no optimum shows.",
-            fix="train sizes over a wider range (a factor of 8 either way), or longer",
+            fix="train sizes over a wider range (a factor of 8 either way), or longer; but first look at the "
+            "learning rate: far from the best one all sizes fare alike (`training.lr: auto` finds it)",
             code="no-curvature",
         )
     of_sizes, of_losses = calibrate(budgets, valley)

@@ -26,7 +26,7 @@ class DataConstrained(SurfaceForm):
     """
 
     kind: Literal["data_constrained"] = "data_constrained"
-    unique_units: float = Field(gt=0)
+    unique_units: float = Field(gt=0, examples=[1e9])
     """Distinct data units: one epoch. The same for all runs of the table."""
 
     param_names: ClassVar[tuple[str, ...]] = ("E", "A", "B", "alpha", "beta", "R_D", "R_N")
