@@ -256,6 +256,14 @@ class SurfaceForm(FitForm):
         """
         return None
 
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats | None:
+        """Return g of L* = offset + K/C^g at the C of which N and D are the best split, C being as N·D.
+
+        `theta` has shape (n_theta,) or (n_theta, batch), the result () or (batch,). None where the form knows
+        no such exponent; else the core expects of g what published losses show, where runs cannot tell.
+        """
+        return None
+
     @abstractmethod
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
         """Return the N and D of least loss on the curve flops = flops_per_unit(N) · D."""

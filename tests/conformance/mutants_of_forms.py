@@ -110,6 +110,13 @@ class Stubborn(OneByOne):
         return super().predict(theta, n_params, n_units) * (1 + 0.03 * np.sin(7 * np.log(n_params)))
 
 
+class ExponentOfN(Form):
+    """Takes the exponent of N for that of the loss along C."""
+
+    def loss_exponent(self, theta, n_params, n_units):
+        return theta[3]
+
+
 class UpsideDown(Form):
     """Its law is asked for a curve around an optimum that is none."""
 
@@ -194,6 +201,7 @@ MUTANTS = [
     (optimum.check_optimum_is_optimal, WrongOptimum, "phi = 6·N)"),
     (optimum.check_optimum_is_optimal, OptimumOfTheTextbook, "phi = 6·N + 6e5·√N)"),
     (optimum.check_optimum_spends_the_budget, Overspending, "which cost 1.1e+17"),
+    (optimum.check_loss_exponent_is_how_the_loss_falls, ExponentOfN, "by differences of the loss"),
     (recovery.check_known_parameters_are_recovered, Misleading, "from which the runs were made"),
     (recovery.check_intervals_cover_the_truth, UpsideDown, "intervals of N* without the truth"),
     (recovery.check_law_can_be_asked, UpsideDown, "the least at N*"),

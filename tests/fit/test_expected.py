@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from flops_fit.fit import Chinchilla
+from flops_fit.fit.options import DECAY
 from flops_fit.fit.points import points_of
 from flops_fit.fit.robust import huber, refine, refine_robustly
 from flops_fit.fit.starting import start
@@ -25,7 +28,27 @@ def test_what_is_expected_pulls_downhill_and_costs_nothing_at_its_centre(surface
     slope = [(surface.pull((work + s)[None]).cost[0] - cost) / 1e-6 for s in step]
     assert towards == pytest.approx(-np.array(slope), abs=1e-4)
     centred = np.where(np.arange(5) < 3, work, Chinchilla.expected["alpha"][0])
-    assert surface.pull(centred[None]).cost[0] == pytest.approx(0.0)
+    of_exponents_alone = replace(surface, best=None)
+    assert of_exponents_alone.pull(centred[None]).cost[0] == pytest.approx(0.0)
+
+
+def test_the_curvature_of_what_is_expected_is_that_of_the_squares_it_is_weighed_as(surface_and_response):
+    surface, _, work = surface_and_response(noise=0.005)
+    (bend,) = surface.pull(work[None]).bend
+    assert bend == pytest.approx(bend.T)
+    assert (np.linalg.eigvalsh(bend) >= -1e-12).all()
+    assert abs(bend[0, 3]) > 0  # E and alpha go together in the decay of the loss
+    assert replace(surface, best=None).pull(work[None]).bend[0, 0, 3] == 0
+
+
+def test_a_floor_that_runs_hardly_show_is_where_losses_slow_down_as_usual(surface_and_response):
+    """Sixteen noisy runs over a decade leave E open between 0 and most of the loss."""
+    budgets = np.geomspace(1e18, 1e19, 4)
+    surface, response, work = surface_and_response(noise=0.03, n_sizes=4, budgets=budgets)
+    usual, without = (refine_robustly(s, response, work).work for s in (surface, replace(surface, best=None)))
+    decay, centre = (surface._decay(w[None])[0].item() for w in (usual, without)), DECAY[0]
+    with_it, without_it = decay
+    assert abs(with_it - centre) < abs(without_it - centre)
 
 
 def test_exponents_that_runs_hardly_show_are_drawn_towards_a_third(surface_and_response):

@@ -105,8 +105,7 @@ def covariances(
     bend = _influence_slope(fit, residuals, counts)
     normal = (slopes * (counts * bend[:, None])[..., None]).swapaxes(1, 2) @ slopes
     varies = np.einsum("bpp->bp", normal) > 0
-    pull = fit.loss.variance * surface.pull(work).bend * varies
-    normal = normal + pull[:, :, None] * np.eye(work.shape[1])
+    normal = normal + fit.loss.variance * surface.pull(work).bend * (varies[:, :, None] & varies[:, None, :])
     diagonal = np.einsum("bpp->bp", normal)
     size = np.sqrt(np.where(varies, diagonal, 1.0))
     outer = size[:, :, None] * size[:, None, :]

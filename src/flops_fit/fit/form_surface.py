@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.options import DECAY
 from flops_fit.fit.robust import Pull
 
 _REACH = 150.0
@@ -14,6 +15,7 @@ _REACH = 150.0
 _OPEN = (1e-9, 1e12)
 """What takes the place of an open bound while a form's bounds are searched."""
 _NARROW = 100.0
+_DIFFERENCE = 1e-5
 _TAILS = 4.0
 """Degrees of freedom of what is expected: a parameter far from it is drawn back little."""
 
@@ -33,6 +35,8 @@ class FormSurface:
     """Median loss."""
     root_weights: Floats = field(default_factory=lambda: np.ones(1))
     """Square root of what each run weighs, by which its response is multiplied; or one for all."""
+    best: tuple[float, float] | None = None
+    """N and D of the run of least loss, where something is expected of how the loss falls; else None."""
 
     def response(self, loss: Floats) -> Floats:
         """Return losses on the scale on which residuals are made small."""
@@ -54,13 +58,43 @@ class FormSurface:
         return np.clip(np.nan_to_num(loss, nan=1e80), 1e-80, 1e80)
 
     def pull(self, work: Floats) -> Pull:
-        """Return what the form expects of its parameters: a Student t around the centre of each."""
-        names, expected = self.form.param_names, self.form.expected
-        centre, sd = np.array([expected.get(name, (0.0, np.inf)) for name in names]).T
-        away, known = (work - centre) / sd, np.isfinite(sd)
-        bend = known * (_TAILS + 1) / (_TAILS + away**2) / sd**2
-        cost = known * (_TAILS + 1) / 2 * np.log1p(away**2 / _TAILS)
-        return Pull(cost.sum(axis=1), bend * (centre - work), bend)
+        """Return what is expected of parameters and of the loss's decay: a Student t around each centre."""
+        named = self.form.expected
+        places = [self.form.param_names.index(name) for name in named]
+        decay, by_work = self._decay(work)
+        found = np.concatenate([work[:, places], decay], axis=1)
+        direct = np.broadcast_to(np.eye(work.shape[1])[places], (len(work), len(places), work.shape[1]))
+        slopes = np.concatenate([direct, by_work], axis=1)
+        centre, sd = np.array([*named.values(), *[DECAY] * decay.shape[1]]).reshape(-1, 2).T
+        away = (found - centre) / sd
+        weight = (_TAILS + 1) / (_TAILS + away**2) / sd**2
+        cost = (_TAILS + 1) / 2 * np.log1p(away**2 / _TAILS)
+        towards = np.einsum("bq,bqp->bp", weight * (centre - found), slopes)
+        return Pull(cost.sum(axis=1), towards, np.einsum("bq,bqp,bqr->bpr", weight, slopes, slopes))
+
+    def _decay(self, work: Floats) -> tuple[Floats, Floats]:
+        """Return g·E/L at the best run, and its slopes; shapes (batch, 1) and (batch, 1, n_work), or none.
+
+        By it the fall of ln L* slows down per e-fold of compute, if the form knows of an exponent g.
+        """
+        eye = np.eye(work.shape[1])
+        steps = _DIFFERENCE * np.concatenate([np.zeros((1, len(eye))), eye, -eye])
+        decays = self._decays((work[:, None] + steps).reshape(-1, len(eye)))
+        if decays is None:
+            return np.zeros((len(work), 0)), np.zeros((len(work), 0, len(eye)))
+        here, above, below = np.split(decays.reshape(len(work), -1), [1, 1 + len(eye)], axis=1)
+        return here, (above - below)[:, None] / (2 * _DIFFERENCE)
+
+    def _decays(self, work: Floats) -> Floats | None:
+        if self.best is None or self.form.offset is None:
+            return None
+        theta, (n_params, n_units) = self.theta(work), self.best
+        if (exponent := self.form.loss_exponent(theta.T, n_params, n_units)) is None:
+            return None
+        with np.errstate(all="ignore"):
+            loss = predict_each(self.form, theta, np.array([n_params]), np.array([n_units]))[:, 0]
+            decays = exponent * theta[:, self.form.param_names.index(self.form.offset)] / loss
+        return np.nan_to_num(decays, posinf=0.0, neginf=0.0)
 
     def lower(self) -> Floats:
         """Return the least allowed working parameters."""

@@ -17,6 +17,9 @@ from flops_fit.fit.arrays import Floats
 GROWTHS = (0.0, 0.5, 1.0, 2.0)
 """How fast the variance of the drift may grow downwards, per e-fold of compute. Small budgets obey a trend
 less well than large ones: more of their runs is warm-up, and small models are further from any power law."""
+DECAY = (0.10, 0.05)
+"""Mean and standard deviation of g·E/L, the share by which d ln L*/d ln C falls per e-fold of compute where
+L* = E + K/C^g: .14 for Chinchilla, .13 for Llama 3, .05 for the tables of Porian et al."""
 ODD_SLOPE = 0.1
 """Probability that what is expected of the slope does not hold."""
 _WIDER = 10.0
@@ -71,7 +74,7 @@ def loss_slopes(log_loss: Floats) -> Slopes:
     """Expect of ln L* what published losses do, or next to nothing.
 
     For L* = E + K·C^-g the loss falls by a share (1 - E/L)·g per e-fold of compute, expected at 0.06 ± 0.03,
-    and that share itself decays by g·E/L per e-fold, expected at 0.10 ± 0.05. Every E below the least loss is
+    and that share itself decays by `DECAY`. Every E below the least loss is
     equally likely; where nothing is expected, there may well be none.
     """
     usual, odd = (_loss_slopes(log_loss, np.array([0.0, *shares])) for shares in (_FLOORS, _ODD_FLOORS))
@@ -83,7 +86,8 @@ def loss_slopes(log_loss: Floats) -> Slopes:
 
 def _loss_slopes(log_loss: Floats, shares: Floats) -> Slopes:
     factors = np.stack([shares - 1, -shares], axis=1)
-    return _slopes(shares * np.exp(log_loss.min()), factors=factors, means=(0.06, 0.10), sds=(0.03, 0.05))
+    floors, (mean, sd) = shares * np.exp(log_loss.min()), DECAY
+    return _slopes(floors, factors=factors, means=(0.06, mean), sds=(0.03, sd))
 
 
 def _slopes(floors: Floats, *, factors: Floats, means: tuple[float, ...], sds: tuple[float, ...]) -> Slopes:

@@ -104,7 +104,7 @@ def _normal_equations(
     residuals = response - fitted
     weighted = (slopes * fit.loss.weight(residuals)[..., None]).swapaxes(1, 2)
     pull, free = surface.pull(work), (work > surface.lower()) & (work < surface.upper())
-    bend = fit.loss.variance * (pull.bend * free)[:, :, None] * np.eye(work.shape[1])
+    bend = fit.loss.variance * pull.bend * (free[:, :, None] & free[:, None, :])
     downhill = (weighted @ residuals[..., None])[..., 0] + fit.loss.variance * pull.towards * free
     return downhill, weighted @ slopes + bend
 

@@ -48,7 +48,7 @@ class Pull(NamedTuple):
     towards: Floats
     """How fast that falls along each parameter, shape (batch, n_work)."""
     bend: Floats
-    """Its curvature there, of the same shape."""
+    """Its curvature there, shape (batch, n_work, n_work)."""
 
 
 class RobustLoss(NamedTuple):
@@ -184,14 +184,13 @@ def _judged(surface: Surface, response: Floats, work: Floats, counts: Floats, lo
     weights = counts * loss.weight(residuals)
     weighted = slopes * weights[..., None]
     transposed, pull = weighted.swapaxes(1, 2), surface.pull(work)
-    bend = loss.variance * pull.bend[:, :, None] * np.eye(work.shape[1])
     return _State(
         work=work,
         residuals=residuals,
         cost=np.sum(counts * loss.cost(residuals), axis=1) + loss.variance * pull.cost,
         squares=np.sum(weights * residuals**2, axis=1),
         gradient=(transposed @ residuals[..., None])[..., 0] + loss.variance * pull.towards,
-        hessian=transposed @ slopes + bend,
+        hessian=transposed @ slopes + loss.variance * pull.bend,
     )
 
 

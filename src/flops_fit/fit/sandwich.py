@@ -32,8 +32,8 @@ def sandwich_width(
     free = (fit.work > surface.lower()) & (fit.work < surface.upper())
     gradient, J = _gradient(answer, fit.work)[free], slopes[:, free]
     bend = _influence_slope(fit)
-    pull = fit.loss.variance * surface.pull(fit.work[None]).bend[0][free]
-    hessian = (J * bend[:, None]).T @ J + np.diag(pull)
+    pull = fit.loss.variance * surface.pull(fit.work[None]).bend[0][np.ix_(free, free)]
+    hessian = (J * bend[:, None]).T @ J + pull
     dof = len(fit.residuals) - len(gradient)
     if dof < 1 or not hessian.size or np.linalg.cond(hessian) > 1 / np.finfo(float).eps:
         return None

@@ -85,12 +85,15 @@ def fit_parameters_and_runs(points: Points, form: SurfaceForm) -> tuple[Floats, 
 def laid_over(points: Points, form: SurfaceForm, noise: RunNoise | None = None) -> FormSurface:
     """Lay a form's surface over the runs, which count alike or as `noise` has it."""
     weights = np.ones(1) if noise is None else noise.weights(points.flops)
+    best = points.loss <= points.loss.min()
+    n_params, n_units = (float(np.exp(np.log(of[best]).mean())) for of in (points.n_params, points.n_units))
     return FormSurface(
         form=form,
         n_params=points.n_params,
         n_units=points.n_units,
         typical=float(np.median(points.loss)),
         root_weights=np.sqrt(weights),
+        best=(n_params, n_units),
     )
 
 

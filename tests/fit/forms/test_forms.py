@@ -121,6 +121,25 @@ def test_ces_with_q_one_and_kappa_zero_are_chinchilla():
     assert DataConstrained(unique_units=1e15).predict(np.append(theta, (9, 9)), N, D) == pytest.approx(plain)
 
 
+@pytest.mark.parametrize("name", [name for name in TRUTHS if name != "bounded"])
+def test_the_exponent_of_the_loss_is_how_it_falls_along_the_best_splits(name):
+    form, theta = FORMS[name][0], np.array(TRUTHS[name])
+    form = DataConstrained(unique_units=1e15) if name == "data_constrained" else form
+
+    def excess(flops):
+        best = form.optimum(theta, flops, lambda n: 6.0 * n)
+        loss = form.predict(theta, np.array([best.n_params]), np.array([best.n_units]))
+        return best, float(np.log(loss[0] - theta[0]))
+
+    best, _ = excess(1e20)
+    falls = (excess(1e20 / 1.01)[1] - excess(1e20 * 1.01)[1]) / (2 * np.log(1.01))
+    assert form.loss_exponent(theta, best.n_params, best.n_units) == pytest.approx(falls, rel=1e-3)
+
+
+def test_an_error_rate_has_no_such_exponent():
+    assert Bounded().loss_exponent(np.array(TRUTHS["bounded"]), 1e8, 1e9) is None
+
+
 def test_gadres_own_way_of_writing_it_is_the_same():
     """L = E + (a·M^eta + b·M^-eta)·C^-eta with M = D/N (arXiv:2403.08540), here with C = N·D."""
     E, a, b, eta = 1.8, 300.0, 500.0, 0.15

@@ -8,6 +8,7 @@ import numpy as np
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.power import joint_exponent
 from flops_fit.quantities import Allocation
 
 _STARTS = (0.6, 0.8, 1.0, 1.4, 2.0)
@@ -48,6 +49,11 @@ class Ces(SurfaceForm):
         by_q = excess * (joint - (share * by_n + (1 - share) * by_d) / q)
         columns = [np.ones_like(excess), of_n / A, of_d / B, -log_n * of_n, -log_d * of_d, by_q]
         return np.stack(columns, axis=-1)
+
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats:  # noqa: ARG002
+        """Return that of `chinchilla`: where the split is best, each term is a fixed share of the excess."""
+        _, _, _, alpha, beta, _ = theta
+        return joint_exponent(alpha, beta)
 
     def starts(self, plain: Floats, n_params: Floats, n_units: Floats) -> Floats:  # noqa: ARG002 - contract
         """Return the fit of `chinchilla` bent by several q, its terms scaled to leave their sum alone."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.forms.power import power
+from flops_fit.fit.forms.power import joint_exponent, power
 from flops_fit.quantities import Allocation
 
 _EXPONENTS = np.geomspace(0.04, 1.6, 18)
@@ -56,6 +56,11 @@ class Chinchilla(SurfaceForm):
         per_A, per_B = power(n_params, -alpha), power(n_units, -beta)
         by_alpha, by_beta = -A * np.log(n_params) * per_A, -B * np.log(n_units) * per_B
         return np.stack([np.ones_like(per_A), per_A, per_B, by_alpha, by_beta], axis=-1)
+
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats:  # noqa: ARG002
+        """Return alpha·beta/(alpha + beta)."""
+        _, _, _, alpha, beta = theta
+        return joint_exponent(alpha, beta)
 
     def grid(self, n_params: Floats, n_units: Floats) -> Floats:  # noqa: ARG002 - the contract's arguments
         """Return pairs of exponents, shape (2, 324)."""

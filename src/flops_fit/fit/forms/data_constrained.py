@@ -10,6 +10,7 @@ from pydantic import Field
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.forms.chinchilla import Chinchilla
+from flops_fit.fit.forms.power import joint_exponent
 from flops_fit.fit.forms.search import search_optimum
 from flops_fit.quantities import Allocation
 
@@ -68,6 +69,10 @@ class DataConstrained(SurfaceForm):
             per_n * _by_scale(n_params, fitting, R_N),
         ]
         return np.stack(columns, axis=-1)
+
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats:  # noqa: ARG002
+        """Return that of `chinchilla`, which this form is while data last."""
+        return joint_exponent(theta[3], theta[4])
 
     def starts(self, plain: Floats, n_params: Floats, n_units: Floats) -> Floats:  # noqa: ARG002 - contract
         """Return the fit of `chinchilla` with several scales at which repetition wears off."""

@@ -50,6 +50,11 @@ class Gadre(SurfaceForm):
         by_n, by_d = power(n_params, -nonlinear[0]), power(n_units, -nonlinear[0])
         return np.stack([np.ones_like(by_n), by_n, by_d])
 
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats:  # noqa: ARG002
+        """Return gamma/2."""
+        gamma: Floats = theta[3]
+        return gamma / 2
+
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
         """Return the N and D of least loss on the curve flops = flops_per_unit(N) · D."""
         return Chinchilla().optimum(np.append(theta, theta[3]), flops, flops_per_unit)

@@ -14,6 +14,7 @@ from flops_fit.quantities import Allocation
 
 _EXPONENTS = np.geomspace(0.05, 1.4, 10)
 _KAPPAS = np.linspace(-0.06, 0.06, 7)
+_LEAST = 1e-3
 
 
 class Kappa(SurfaceForm):
@@ -58,6 +59,16 @@ class Kappa(SurfaceForm):
         alpha, beta, kappa = nonlinear
         by_n, by_d = power(n_params, -alpha), power(n_units, -(beta + kappa * np.log(n_params)))
         return np.stack([np.ones_like(by_n), by_n, by_d])
+
+    def loss_exponent(self, theta: Floats, n_params: float, n_units: float) -> Floats:
+        """Return the exponent of data at this size times their share of the excess; 0 where none is left.
+
+        At the best split alpha·A/N^alpha = (b - kappa·ln D)·B/D^b with b = beta + kappa·ln N.
+        """
+        _, _, _, alpha, beta, kappa = theta
+        of_data = np.maximum(beta + kappa * np.log(n_params), 0.0)
+        exponent: Floats = alpha * of_data / np.maximum(alpha + of_data - kappa * np.log(n_units), _LEAST)
+        return exponent
 
     def optimum(self, theta: Floats, flops: float, flops_per_unit: Callable[[float], float]) -> Allocation:
         """Return the N and D of least loss on the curve flops = flops_per_unit(N) · D, found numerically."""
