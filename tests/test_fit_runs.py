@@ -117,6 +117,24 @@ def test_what_is_no_table_is_refused(source):
         flops_fit.fit_runs(source)
 
 
+@pytest.mark.parametrize(
+    ("option", "fix"),
+    [
+        ({"columns": "N=params,D=tok"}, 'columns={"N": "params", "D": "tok"}'),
+        ({"where": "data=c4"}, 'where={"data": "c4"}'),
+        ({"n_params": 3}, "n_params='total'"),
+        ({"flops": 6}, "flops='6ND'"),
+        ({"loss_unit": None}, 'loss_unit="nats per token"'),
+        ({"unit": 3}, 'unit="token"'),
+        ({"out": 3}, 'out="law"'),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_our_own_error(frame, option, fix):
+    with pytest.raises(FlopsFitError) as caught:
+        flops_fit.fit_runs(frame, **option)
+    assert caught.value.fix == fix
+
+
 def test_pandas_is_not_needed_for_files(frame, tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "runs.csv", index=False)
     frame.to_parquet(tmp_path / "runs.parquet")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
 from flops_fit.errors import StoreError, TableError, by_interface
-from flops_fit.runs import RUNS_FILE, DataFrame, RunRecord, RunStore, audit_findings, load_table
+from flops_fit.runs import RUNS_FILE, TABLES, DataFrame, RunRecord, RunStore, audit_findings, load_table
 
 RunSource = str | Path | DataFrame | Sequence[RunRecord]
 
@@ -75,6 +76,21 @@ def read_runs(
     return Runs(records=records)
 
 
+def check_arguments(*, loss_unit: object, unit: object, out: object) -> None:
+    """Refuse arguments of `fit_runs` that would only fail once the runs are fitted.
+
+    Raises:
+        TableError: one is of a wrong type (`wrong-argument`).
+    """
+    out = "" if out is None or isinstance(out, PathLike) else out
+    given = {"loss_unit": (loss_unit, '"nats per token"'), "unit": (unit, '"token"'), "out": (out, '"law"')}
+    for name, (found, example) in given.items():
+        if not isinstance(found, str):
+            raise TableError(
+                f"{name} must be a text; found {found!r}.", fix=f"{name}={example}", code="wrong-argument"
+            )
+
+
 def read_sweep(directory: Path) -> Runs:
     """Return the runs of the plan that a sweep directory holds.
 
@@ -93,6 +109,7 @@ def read_sweep(directory: Path) -> Runs:
         return Runs(
             records=records,
             unit=plan["unit"],
+            loss_unit=plan.get("loss_unit", "unknown"),
             findings=(*planned, *audit_findings(audits, records)),
             form=written["spec"]["fit"],
             made_from=read_made_from(plan.get("made_from")),
@@ -103,3 +120,13 @@ def read_sweep(directory: Path) -> Runs:
             fix="start the same `flops-fit run` again: it writes the file anew and keeps the runs",
             code="store-damaged",
         ) from error
+
+
+def is_table(path: Path) -> bool:
+    """Tell a table from a law: of files of JSON, a list is one."""
+    if path.suffix.lower() != ".json":
+        return path.suffix.lower() in TABLES and path.is_file()
+    try:
+        return path.read_text(encoding="utf-8").lstrip().startswith("[")
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -30,7 +30,42 @@ TABLES = {
         "arch,num_parameters,images_seen,test_loss",
         "--columns N=num_parameters,D=images_seen,loss=test_loss",
     ),
-    "nobody": ("a,b,c", "--columns N=COLUMN,D=COLUMN,loss=COLUMN,C=c, where COLUMN is one of a, b"),
+    "nobody": (
+        "a,b,c",
+        (
+            "--columns N=COLUMN,D=COLUMN,loss=COLUMN,C=c, where COLUMN is one of a, b; "
+            "add a column for what none of them is"
+        ),
+    ),
+    "somebody with one name of their own": ("params,tok,val_loss", "--columns N=params,D=tok,loss=val_loss"),
+    "nobody who counted data": (
+        "params,val_loss",
+        (
+            "add to the table a column D, the tokens or samples that each run saw; "
+            "then say --columns N=params,loss=val_loss"
+        ),
+    ),
+    "somebody who knows compute": (
+        "N,C,loss",
+        (
+            "add to the table a column D, the tokens or samples that each run saw: "
+            "C / (6 · N) where compute is 6·N·D"
+        ),
+    ),
+    "somebody who logged steps": (
+        "N,_step,loss",
+        (
+            "add to the table a column D, the tokens or samples that each run saw: "
+            "_step · batch size · sequence length"
+        ),
+    ),
+    "somebody who left two out": (
+        "params,lr",
+        (
+            "add to the table a column D, the tokens or samples that each run saw, and a column loss, "
+            "the final held-out loss of each run; then say --columns N=params"
+        ),
+    ),
 }
 
 

@@ -1,3 +1,4 @@
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -185,6 +186,78 @@ def test_a_wrong_mapping_is_put_right(table, columns, message, fix):
     with pytest.raises(TableError, match=message) as caught:
         read_table(table("params,tokens,loss", "1e6,2e7,3.5"), columns=columns)
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"params": "N", "tok": "D", "val/loss": "loss"}, "params=N, tok=D, val/loss=loss"),
+        ({"params": "n_params", "D": "tok", "val/loss": "loss"}, "params=n_params, val/loss=loss"),
+    ],
+)
+def test_a_mapping_the_wrong_way_round_is_one_problem(table, columns, problem):
+    with pytest.raises(TableError) as caught:
+        read_table(table("params,tok,val/loss", "1e6,2e7,3.5"), columns=columns)
+    assert caught.value.problem.partition("runs.csv")[2] == (
+        f": columns: written the wrong way round: {problem}; "
+        "our name comes first, then the column of the table."
+    )
+    assert caught.value.code == "bad-columns"
+    pasted = json.loads(caught.value.fix.removeprefix("columns="))
+    assert read_table(table("params,tok,val/loss", "1e6,2e7,3.5"), columns=pasted)[0].loss == 3.5
+
+
+def test_pairs_that_cannot_be_turned_are_none_of_our_names(table):
+    with pytest.raises(TableError, match="'params' is none of"):
+        read_table(table("params,tok,loss", "1e6,2e7,3.5"), columns={"params": "N", "tok": "N"})
+
+
+def test_the_only_column_left_is_named(table):
+    with pytest.raises(TableError) as caught:
+        read_table(table("N,D,loss,planned", "1e6,2e7,3.5,7"), columns={"budget": "plan of mine"})
+    assert caught.value.fix == 'columns={"budget": "planned"}'
+
+
+def test_what_no_column_is_left_for_is_left_out(table):
+    with pytest.raises(TableError, match="leave out budget: no column is left for it"):
+        read_table(table("N,D,loss", "1e6,2e7,3.5"), columns={"budget": "plan"})
+
+
+MARK = "give the table a column `status` that says `failed` (or `diverged`) for them"
+
+
+@pytest.mark.parametrize(
+    ("lines", "fix"),
+    [
+        (("N,D,loss", "1e6,2e7,3.5", "2e6,2e7,nan"), f"delete those rows, or {MARK}"),
+        (
+            ("N,D,loss,ended", "1e6,2e7,3.5,well", "2e6,2e7,,badly", "3e6,2e7,3.4,well"),
+            f'leave those rows out with where={{"ended": "well"}}, or {MARK}',
+        ),
+        (
+            ("N,D,loss,ended", "1e6,2e7,3.5,well", "2e6,2e7,,badly", "3e6,2e7,3.4,late"),
+            f"delete those rows, or {MARK}",
+        ),
+        (
+            ("N,D,loss,status", "1e6,2e7,3.5,completed", "2e6,2e7,,"),
+            "delete those rows, or write `failed` (or `diverged`) for them into column `status`",
+        ),
+        (("N,D,loss", "1e6,2e7,3.5", "2e6,2e7,oops"), "correct those rows, or delete them"),
+        (
+            ("N,D,loss,ended", "1e6,2e7,3.5,well", "2e6,2e7,oops,badly"),
+            'correct those rows, or leave them out with where={"ended": "well"}',
+        ),
+    ],
+)
+def test_what_is_said_of_bad_cells_helps_with_them(table, lines, fix):
+    with pytest.raises(TableError) as caught:
+        read_table(table(*lines))
+    assert caught.value.fix == fix
+
+
+def test_a_status_that_only_failed_runs_have_lets_them_be_without_a_loss(table):
+    runs = read_table(table("N,D,loss,status", "1e6,2e7,3.5,", "2e6,2e7,nan,failed"))
+    assert [run.status for run in runs] == ["completed", "failed"]
 
 
 def test_a_diverged_run_needs_no_loss_but_a_completed_one_does(table):

@@ -75,6 +75,27 @@ def test_a_choice_that_leaves_nothing_is_put_right(frame, where, message, fix):
     assert caught.value.code == "bad-where"
 
 
+MARK = "give the table a column `status` that says `failed` (or `diverged`) for them"
+
+
+@pytest.mark.parametrize(
+    ("where", "fix"),
+    [
+        ({"loss!": "nan"}, f"delete the rows without a value, or {MARK}"),
+        ({"loss!": ""}, f"delete the rows without a value, or {MARK}"),
+        ({"data!": "wiki"}, 'where={"data": "c4"}'),
+        ({"lr!": "1e-3"}, 'where={"lr": "0.002"}'),
+        ({"N!": "1e6"}, "delete from the table the rows to be left out"),
+        ({"loss>": "3"}, "delete from the table the rows to be left out"),
+    ],
+)
+def test_comparisons_are_refused_with_what_to_do_instead(frame, where, fix):
+    (column, value), *_ = where.items()
+    with pytest.raises(TableError, match=f"where: {column}={value} is no COLUMN=VALUE; .* equal") as caught:
+        read_table(frame, where=where)
+    assert (caught.value.fix, caught.value.code) == (fix, "bad-where")
+
+
 def test_columns_of_text_are_kept_as_labels(frame):
     table = load_table(frame.assign(note="", arch=["a", None, "3"]), where={"data": "c4"})
     assert table.labels == {"data": ("c4", "c4"), "arch": ("a", "")}

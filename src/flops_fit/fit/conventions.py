@@ -58,7 +58,7 @@ def declare(*, n_params: str, flops: str, loss_unit: str) -> Conventions:
         if found not in allowed:
             raise FitError(
                 f"{name} is said to be {found!r}; allowed: {', '.join(allowed)}.",
-                fix=f"{name}={(difflib.get_close_matches(found, allowed, n=1) or allowed)[0]!r}",
+                fix=f"{name}={(difflib.get_close_matches(str(found), allowed, n=1) or allowed)[0]!r}",
                 code="bad-convention",
             )
     return Conventions(

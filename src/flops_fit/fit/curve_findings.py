@@ -18,6 +18,7 @@ _DIFFERENT = 0.03
 _OF_COMPUTE = {
     "compute-is-6nd",
     "inferred-budgets",
+    "named-budgets",
     "no-budgets",
     "too-little-compute",
     "mixed-architectures",
@@ -30,10 +31,9 @@ def findings_of_curve(
 ) -> tuple[Finding, ...]:
     """Collect every finding, the gravest first."""
     found = [
-        *(f for f in about_table(points, records) if f.code not in _OF_COMPUTE),
+        *(f for f in (*about_table(points, records), *planned) if f.code not in _OF_COMPUTE),
         *_about_fit(law),
         *_about_kinds(law),
-        *planned,
     ]
     gravity = {"error": 0, "warning": 1, "info": 2}
     return tuple(sorted(found, key=lambda finding: gravity[finding.severity]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flops_fit.errors import by_interface, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
-from flops_fit.runs.guesses import layout_of, likely, step_counter, units_of_steps
+from flops_fit.runs.guesses import layout_of, likely, may_be_meant, step_counter, units_of_steps
 from flops_fit.runs.record import COLUMNS
 
 SYMBOLS = {
@@ -24,6 +24,13 @@ PREFIXES = ("", "summary.", "config.")
 
 NEEDED = {"n_params": "N", "n_units": "D", "loss": "loss"}
 """Columns that no table can do without, and what `--columns` calls them."""
+
+_MEANS = {
+    "n_params": "the parameters of each model",
+    "n_units": "the tokens or samples that each run saw",
+    "loss": "the final held-out loss of each run",
+}
+"""What to put into a column that has to be added."""
 
 _ANY = "COLUMN"
 """Stands in a fix for a column that nothing is guessed for."""
@@ -58,6 +65,7 @@ def find_columns(
     """
     names = tuple(cell.strip() for cell in header)
     ours = set(COLUMNS)
+    given, wanted = wanted, _turned(names, wanted)
     asked = {SYMBOLS.get(key, key): column for key, column in wanted.items()}
     places = _by_name(names, ours) | {
         key: place for key, column in asked.items() if (place := place_of(names, column)) is not None
@@ -65,7 +73,11 @@ def find_columns(
     columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
     missing = [name for name in NEEDED if name not in columns.places and name not in asked]
     fix = _to_paste(columns, wanted, missing, layout or layout_of(names))
-    complaints = [*_misdirected(names, wanted, ours, fix), *_missing(columns, missing, fix)]
+    complaints = [
+        *_backwards(given, wanted, fix),
+        *_misdirected(names, wanted, ours, fix),
+        *_missing(columns, missing, fix),
+    ]
     return columns, [*complaints, *_repeated(columns)]
 
 
@@ -97,21 +109,73 @@ def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str
     pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in missing}
     if missing and "flops" not in columns.places and (compute := likely("flops", free)):
         pairs.setdefault("C", compute)
-    options = text_argument("columns", pairs)
-    options = by_interface(command=" ", python=", ").join(
-        [text_argument("layout", layout), options] if layout else [options]
-    )
-    if _ANY not in pairs.values():
-        return options
     rest = [name for name in free if name not in pairs.values()]
-    options += f", where {_ANY} is one of {_listed(rest, _MANY)}"
-    return options + (_from_steps(columns.names) if pairs.get("D") == _ANY else "")
+    unsaid = _unsaid(pairs)
+    if not unsaid:
+        return _options(pairs, layout)
+    if len(rest) > 1:
+        options = f"{_options(pairs, layout)}, where {_ANY} is one of {_listed(rest, _MANY)}"
+        return options + _too_few(rest, unsaid) + (_from_steps(columns.names) if "D" in unsaid else "")
+    return _to_add(columns, pairs | _only_left(unsaid, rest), layout)
+
+
+def _unsaid(pairs: Mapping[str, str]) -> list[str]:
+    """Return the names of fields that no column is known for, of needed ones where there are any."""
+    unsaid = [key for key, name in pairs.items() if name == _ANY]
+    return [key for key in unsaid if SYMBOLS.get(key, key) in NEEDED] or unsaid
+
+
+def _only_left(unsaid: Sequence[str], rest: Sequence[str]) -> dict[str, str]:
+    """Give the one field without a column the one column without a field, unless that is something else."""
+    if len(unsaid) != 1 or len(rest) != 1:
+        return {}
+    needed = SYMBOLS.get(unsaid[0], unsaid[0]) in NEEDED
+    return {unsaid[0]: rest[0]} if may_be_meant(rest[0]) or not needed else {}
+
+
+def _options(pairs: Mapping[str, str], layout: str | None) -> str:
+    said = [text_argument("layout", layout)] if layout else []
+    said += [text_argument("columns", pairs)] if pairs else []
+    return by_interface(command=" ", python=", ").join(said)
+
+
+def _too_few(rest: Sequence[str], unsaid: Sequence[str]) -> str:
+    return "; add a column for what none of them is" if len(rest) < len(unsaid) else ""
 
 
 def _from_steps(names: Sequence[str]) -> str:
     """Say what units are made of where steps were logged in their place."""
     steps = step_counter(names)
     return f"; if {steps} is all there is, add a column D = {units_of_steps(steps, names)}" if steps else ""
+
+
+def _to_add(columns: Columns, pairs: Mapping[str, str], layout: str | None) -> str:
+    """Say which columns to add where none is left for a needed field, and what to say then of the others."""
+    unsaid = _unsaid(pairs)
+    added = ", and ".join(_added(columns, pairs, key) for key in unsaid if SYMBOLS.get(key, key) in NEEDED)
+    said = _options({key: name for key, name in pairs.items() if name != _ANY}, layout)
+    if not added:
+        return said or f"leave out {', '.join(unsaid)}: no column is left for it"
+    return f"add to the table {added}" + (f"; then say {said}" if said else "")
+
+
+def _added(columns: Columns, pairs: Mapping[str, str], key: str) -> str:
+    """Describe a column to add; D also by what it can be computed from."""
+    field = SYMBOLS.get(key, key)
+    described = f"a column {NEEDED[field]}, {_MEANS[field]}"
+    if field != "n_units":
+        return described
+    if steps := step_counter(columns.names):
+        return f"{described}: {units_of_steps(steps, columns.names)}"
+    compute, size = (_stands_in(columns, pairs, symbol) for symbol in ("C", "N"))
+    return f"{described}: {compute} / (6 · {size}) where compute is 6·N·D" if compute and size else described
+
+
+def _stands_in(columns: Columns, pairs: Mapping[str, str], symbol: str) -> str:
+    """Return the column that holds N or C, or is said to; empty where none is."""
+    field = SYMBOLS[symbol]
+    said = pairs.get(symbol, pairs.get(field, columns.called(field) if field in columns.places else ""))
+    return "" if said == _ANY else said
 
 
 def _there(columns: Columns, key: str, column: str) -> str:
@@ -121,6 +185,28 @@ def _there(columns: Columns, key: str, column: str) -> str:
     field = SYMBOLS.get(key, key)
     unasked = columns.called(field) if field in columns.places else _ANY
     return (difflib.get_close_matches(column, columns.names, n=1) or [unasked])[0]
+
+
+def _turned(names: Sequence[str], wanted: Mapping[str, str]) -> Mapping[str, str]:
+    """Turn the pairs that were written the other way round: the table's column first, our name behind it."""
+    ours = {*COLUMNS, *SYMBOLS}
+    turned = [
+        (name, key) if key not in ours and name in ours and place_of(names, key) is not None else (key, name)
+        for key, name in wanted.items()
+    ]
+    return dict(turned) if len(dict(turned)) == len(turned) else wanted
+
+
+def _backwards(given: Mapping[str, str], turned: Mapping[str, str], paste: str) -> Iterator[Complaint]:
+    """Complain in one go about the pairs of `given` that had to be turned."""
+    backwards = [f"{key}={name}" for key, name in given.items() if turned.get(key) != name]
+    if backwards:
+        yield Complaint(
+            f"columns: written the wrong way round: {', '.join(backwards)}; our name comes first, then the "
+            "column of the table",
+            paste,
+            "bad-columns",
+        )
 
 
 def _misdirected(

@@ -9,6 +9,10 @@ _SHOWN = 5
 """Rows named per problem."""
 
 
+MARK_FAILED = "give the table a column `status` that says `failed` (or `diverged`) for them"
+"""What helps with rows that have no loss, beside deleting them."""
+
+
 class Complaint(NamedTuple):
     """One thing wrong with a table."""
 

@@ -83,22 +83,31 @@ def likely(field: str, names: Sequence[str]) -> str | None:
 
     Names of logging tools count by their last part too: `eval/loss`, `config.n_params`.
     """
-    plain = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names}
+    plain = {name: _plain(name) for name in names}
     last = {name: re.split(r"[/.]", name.lower())[-1].strip() for name in names}
     for called in (plain, last):
         if exact := [name for alias in _ALSO_CALLED[field] for name in names if called[name] == alias]:
             return _held_out(exact)
     named = [n for n in names if any(part in plain[n] for part in _PARTS[field])]
-    if meant := [n for n in named if not any(part in plain[n] for part in _NOT_MEANT)]:
+    if meant := [n for n in named if may_be_meant(n)]:
         return _held_out(meant)
     near = [n for alias in _ALSO_CALLED[field] for n in names if _close(alias, plain[n])]
     return near[0] if near else None
 
 
+def may_be_meant(name: str) -> bool:
+    """Whether a column is not called like something else, e.g. a rate or a count of steps."""
+    return not any(part in _plain(name) for part in _NOT_MEANT)
+
+
 def sounds_like_compute(name: str) -> bool:
     """Whether a column may be the compute of runs, in whatever unit; not of data or of time."""
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = _plain(name)
     return bool(_COMPUTE.search(plain)) and not _RATE.search(plain)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _held_out(names: Sequence[str]) -> str:

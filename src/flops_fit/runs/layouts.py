@@ -100,7 +100,7 @@ def translated(rows: Rows, name: str, wanted: Mapping[str, str]) -> Translated:
     Raises:
         TableError: nobody knows the layout (`unknown-layout`).
     """
-    layout = LAYOUTS.get(name) or _unknown(name)
+    layout = LAYOUTS.get(str(name)) or _unknown(str(name))
     taken = {*rows.header, *(SYMBOLS.get(key, key) for key in wanted)}
     added = {field: column for field, column in _found(rows.header, layout) if field not in taken}
     loss_unit = added["loss"][1].loss_unit if "loss" in added else "unknown"

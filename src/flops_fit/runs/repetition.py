@@ -13,6 +13,11 @@ _EPOCHS = frozenset({"n_epochs", "num_epochs", "epochs", "epoch"})
 """Names of columns, without capitals."""
 
 
+def tells_of_repetition(name: str) -> bool:
+    """Whether a column is called like a count of epochs or of unique units."""
+    return name.lower() in _UNIQUE | _EPOCHS
+
+
 def repetition_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
     """Return `repeated-data` or `many-epochs`, by unique units or else epochs, if a column says so."""
     repeating = [epochs for epochs in _epochs(columns, rows) if epochs > 1]

@@ -1,24 +1,26 @@
 """Tables of runs that anybody trained, read as ours."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flops_fit.design.grid import Finding
-from flops_fit.errors import text_argument
-from flops_fit.runs.cells import KINDS, is_blank, number, value_of
-from flops_fit.runs.columns import NEEDED, Columns, find_columns
+from flops_fit.runs.bad_cells import bad_cells
+from flops_fit.runs.cells import is_blank, number, value_of
+from flops_fit.runs.columns import Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
 from flops_fit.runs.compute import compute_findings
 from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
+from flops_fit.runs.named_budgets import budget_findings
+from flops_fit.runs.options import check_options
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.repetition import repetition_findings
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
 from flops_fit.runs.steps import step_findings
 from flops_fit.runs.unfold import unfolded
+from flops_fit.runs.unused import unused_findings
 from flops_fit.runs.where import chosen
 
 
@@ -69,8 +71,10 @@ def load_table(
 
     Raises:
         TableError: `no-table`, `table-format`, `needs-pyarrow`, `missing-column`, `unknown-column`,
-            `unknown-layout`, `bad-where` or `bad-cells`, with every problem of the table in one message.
+            `unknown-layout`, `bad-columns`, `bad-where` or `bad-cells`, with every problem of the table in
+            one message.
     """
+    check_options(columns=columns, where=where)
     table, loss_unit = unfolded(read_rows(source)), "unknown"
     if layout is not None:
         table, loss_unit = translated(table, layout, columns or {})
@@ -81,7 +85,7 @@ def load_table(
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
     found = _without_text_groups(found, rows, columns or {})
-    complaints += misplaced or _bad_cells(found, rows, guess=None if layout else layout_of(table.header))
+    complaints += misplaced or bad_cells(found, rows, guess=None if layout else layout_of(table.header))
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
@@ -92,9 +96,11 @@ def load_table(
         labels=_labels(found, rows),
         loss_unit=loss_unit,
         findings=(
+            *budget_findings(found, rows),
             *step_findings(found),
             *repetition_findings(found, rows),
             *compute_findings(found, rows, columns or {}),
+            *(unused_findings(found, rows) if layout is None else ()),
         ),
     )
 
@@ -128,9 +134,6 @@ def _labels(columns: Columns, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]
 
 # ---- problems
 
-_DECIMAL_COMMA = re.compile(r": [-+]?\d+,\d+$")
-"""At the end of what is told of a cell: a number as spreadsheets of much of Europe write it."""
-
 
 def _ragged(table: Rows) -> Iterator[Complaint]:
     width = len(table.header)
@@ -143,46 +146,8 @@ def _ragged(table: Rows) -> Iterator[Complaint]:
         )
 
 
-def _bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> Iterator[Complaint]:
-    """Complain about each column whose cells are not what they must be, naming rows.
-
-    `guess` is the layout of a table that gives itself away and was read without one.
-    """
-    fix = "correct those rows, or leave them out, e.g. with " + text_argument("where", {"COLUMN": "VALUE"})
-    if guess is not None:
-        state = next(name for name in columns.names if name.lower() == "state")
-        fix = (
-            f"add {text_argument('layout', guess)}, which takes no run that did not finish, "
-            f"or {text_argument('where', {state: 'finished'})}"
-        )
-    for name in dict.fromkeys([*NEEDED, *KINDS]):
-        bad = [
-            f"{row.name}: {columns.cell(row.cells, name).strip()[:30] or 'nothing'}"
-            for row in rows
-            if name in columns.places and not _will_do(columns, row, name)
-        ]
-        if bad:
-            commas = any(_DECIMAL_COMMA.search(cell) for cell in bad)
-            yield Complaint(
-                f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {some(bad)}",
-                "save the table with decimal points, 5.25 instead of 5,25" if commas else fix,
-                "bad-cells",
-            )
-
-
-def _will_do(columns: Columns, row: Row, name: str) -> bool:
-    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing."""
-    cell = columns.cell(row.cells, name).strip()
-    completed = columns.cell(row.cells, "status").strip() not in {"diverged", "failed"}
-    if is_blank(cell):
-        return name not in NEEDED or not completed
-    return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number(cell) == 0)
-
-
 # ---- rows
 
-_SPENT = frozenset({"n_units", "flops", "flops_6nd"})
-"""Nothing where a run failed before its first step."""
 _OPEN: Mapping[str, Any] = {
     "budget": None,
     "size": "",

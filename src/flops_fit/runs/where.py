@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from flops_fit.errors import text_argument
-from flops_fit.runs.cells import number
-from flops_fit.runs.complaints import Complaint, some
+from flops_fit.runs.cells import is_blank, number
+from flops_fit.runs.complaints import MARK_FAILED, Complaint, some
 from flops_fit.runs.rows import Row, written
+
+_COMPARING = "!<>~ "
+"""What is left of a comparison such as != behind the name of a column, once it was split at =."""
 
 
 def chosen(
@@ -20,7 +23,8 @@ def chosen(
     kept, complaints = list(rows), []
     for column, value in where.items():
         if column not in header:
-            complaints.append(_no_column(column, value, header, rows))
+            compares = column.rstrip(_COMPARING) != column
+            complaints.append((_compared if compares else _no_column)(column, value, header, rows))
             continue
         place = list(header).index(column)
         before, kept = kept, [row for row in kept if _equal(row.cells[place], written(value))]
@@ -33,6 +37,28 @@ def chosen(
 def _equal(cell: str, wanted: str) -> bool:
     value = number(cell)
     return cell.strip() == wanted.strip() or (value is not None and value == number(wanted))
+
+
+def _compared(column: str, value: object, header: Sequence[str], rows: Sequence[Row]) -> Complaint:
+    """Complain about `loss!=nan` and the like, of which the column here is `loss!`."""
+    return Complaint(
+        f"where: {column}={value} is no COLUMN=VALUE; rows are chosen by equal values only",
+        _instead(column, written(value), header, rows),
+        "bad-where",
+    )
+
+
+def _instead(column: str, unwanted: str, header: Sequence[str], rows: Sequence[Row]) -> str:
+    """Say how to leave rows out without a comparison: by a value of the others, else in the table itself."""
+    if column.endswith("!") and is_blank(unwanted):
+        return f"delete the rows without a value, or {MARK_FAILED}"
+    near = difflib.get_close_matches(column.rstrip(_COMPARING), header, n=1)
+    if column.endswith("!") and near:
+        cells = [row.cells[list(header).index(near[0])].strip() for row in rows]
+        kept = Counter(cell for cell in cells if not is_blank(cell) and not _equal(cell, unwanted))
+        if len(kept) == 1:
+            return text_argument("where", {near[0]: next(iter(kept))})
+    return "delete from the table the rows to be left out"
 
 
 def _no_column(column: str, value: object, header: Sequence[str], rows: Sequence[Row]) -> Complaint:

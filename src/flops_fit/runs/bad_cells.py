@@ -1,0 +1,75 @@
+"""Cells of a table that are not what they must be, and what to do about them."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from flops_fit.errors import text_argument
+from flops_fit.runs.cells import KINDS, is_blank, number
+from flops_fit.runs.columns import NEEDED, Columns
+from flops_fit.runs.complaints import MARK_FAILED, Complaint, some
+from flops_fit.runs.rows import Row
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+"""A number as spreadsheets of much of Europe write it."""
+_SPENT = frozenset({"n_units", "flops", "flops_6nd"})
+"""Nothing where a run failed before its first step."""
+
+
+def bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> Iterator[Complaint]:
+    """Complain about each column whose cells are not what they must be, naming rows.
+
+    `guess` is the layout of a table that gives itself away and was read without one.
+    """
+    bad = {name: _bad_rows(columns, rows, name) for name in dict.fromkeys([*NEEDED, *KINDS])}
+    telling = _telling(columns, rows, {row.name for found in bad.values() for row in found})
+    for name, found in bad.items():
+        if not found:
+            continue
+        cells = [columns.cell(row.cells, name).strip()[:30] for row in found]
+        told = some([f"{row.name}: {cell or 'nothing'}" for row, cell in zip(found, cells, strict=True)])
+        yield Complaint(
+            f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {told}",
+            _to_mend(columns, cells, guess=guess, telling=telling),
+            "bad-cells",
+        )
+
+
+def _bad_rows(columns: Columns, rows: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in rows if name in columns.places and not _will_do(columns, row, name)]
+
+
+def _will_do(columns: Columns, row: Row, name: str) -> bool:
+    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing."""
+    cell = columns.cell(row.cells, name).strip()
+    completed = columns.cell(row.cells, "status").strip() not in {"diverged", "failed"}
+    if is_blank(cell):
+        return name not in NEEDED or not completed
+    return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number(cell) == 0)
+
+
+def _to_mend(columns: Columns, cells: Sequence[str], *, guess: str | None, telling: str) -> str:
+    """Say what to do about the bad cells of one column."""
+    if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
+        return "save the table with decimal points, 5.25 instead of 5,25"
+    if guess is not None:
+        state = next(name for name in columns.names if name.lower() == "state")
+        return (
+            f"add {text_argument('layout', guess)}, which takes no run that did not finish, "
+            f"or {text_argument('where', {state: 'finished'})}"
+        )
+    if all(map(is_blank, cells)):
+        marked = "write `failed` (or `diverged`) for them into column `status`"
+        leave_out = f"leave those rows out with {telling}" if telling else "delete those rows"
+        return f"{leave_out}, or {marked if 'status' in columns.places else MARK_FAILED}"
+    return f"correct those rows, or {f'leave them out with {telling}' if telling else 'delete them'}"
+
+
+def _telling(columns: Columns, rows: Sequence[Row], bad: set[str]) -> str:
+    """Choose by the value that a column holds in every good row and in no bad one; empty where none does."""
+    used = set(columns.places.values())
+    for place in (i for i in range(len(columns.names)) if i not in used):
+        good = {row.cells[place].strip() for row in rows if row.name not in bad}
+        others = {row.cells[place].strip() for row in rows if row.name in bad}
+        if len(good) == 1 and not any(map(is_blank, good)) and not good & others:
+            return text_argument("where", {columns.names[place]: good.pop()})
+    return ""
