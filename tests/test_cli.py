@@ -282,6 +282,7 @@ def test_a_missing_spec_is_one_clear_error(capsys):
         (["fit", "LAW", "--columns", "N=a,N=b"], "twice"),
         (["fit", "."], "There is no sweep in ."),
         (["fit", "LAW", "--where", "data"], "'data' is not COLUMN=VALUE"),
+        (["fit", "LAW", "--where", "loss>3"], "rows are chosen by equal values only"),
         (["fit", "LAW", "--where", "a=1", "--where", "a=2"], "names one of a twice"),
         (["fit", "LAW", "--where", "seed=0"], "columns, where and layout choose from a table"),
         (["fit", "LAW", "--form", "chinchila"], "use 'chinchilla'"),

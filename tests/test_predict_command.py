@@ -1,11 +1,13 @@
 """`flops-fit predict` typed by somebody who has read no manual."""
 
 import json
+import re
 
 import pytest
 
 from flops_fit import fit_runs
 from flops_fit.cli import main
+from flops_fit.runs import RunStore
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,8 @@ def test_a_negative_amount_is_refused_as_such(law, capsys, option):
 def test_compute_far_below_every_run_is_refused_too(law, capsys):
     assert main(["predict", law, "--flops", "1"]) == 2
     assert "of the smallest budget trained" in capsys.readouterr().err
-    assert main(["predict", law, "--flops", "1", "--accept-unreliable"]) == 0
+    assert main(["predict", law, "--flops", "1", "--accept-unreliable"]) == 3
+    assert "NOT SUPPORTED: 2.4e+16 times below the smallest budget trained" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,55 @@ def test_only_what_is_given_is_called_given(law, capsys):
     shown = capsys.readouterr().out
     assert "\n  N  follows from what is given\n" in shown
     assert "\n  D  given; " in shown
+
+
+@pytest.mark.parametrize("command", ["predict", "table", "report"])
+@pytest.mark.parametrize(("flops", "status"), [("1e18", 0), ("1e30", 3)])
+def test_an_answer_asked_for_that_is_not_supported_exits_as_an_unreliable_one(
+    law, capsys, tmp_path, command, flops, status
+):
+    options = {"predict": ["--accept-unreliable"], "table": [], "report": ["--out", str(tmp_path / "r.html")]}
+    assert main([command, law, "--flops", flops, *options[command]]) == status
+    told = capsys.readouterr().out
+    assert ("NOT SUPPORTED" in told) == (status == 3 and command != "report")
+
+
+@pytest.mark.parametrize(("asked", "amount"), [("--n-params", "1e15"), ("--loss", "1.801")])
+def test_what_an_amount_of_compute_answers_its_size_and_loss_answer_too(law, capsys, asked, amount):
+    assert main(["predict", law, asked, amount]) == 2
+    assert "times the largest budget trained" in capsys.readouterr().err
+    assert main(["predict", law, asked, amount, "--accept-unreliable"]) == 3
+    assert "NOT SUPPORTED: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "amount", "called"),
+    [
+        ("--n-params", "1e35", "a size of 1e+35 parameters"),
+        ("--n-units", "1e35", "an amount of 1e+35 tokens"),
+        ("--loss", "1.5", "a loss of 1.500"),
+    ],
+)
+def test_what_is_out_of_reach_is_told_in_the_notation_of_answers(law, capsys, asked, amount, called):
+    assert main(["predict", law, asked, amount, "--accept-unreliable"]) == 2
+    told = capsys.readouterr().err
+    assert f"Nowhere between 1.00e+00 and 1.00e+40 FLOPs is {called} compute-optimal" in told
+    ends = r"\d\.\d{3} and \d\.\d{3}" if asked == "--loss" else r"[\d.]+M and [\d.]+[MB]"
+    assert re.search(f"ask for something between {ends}, which", told)
+
+
+def test_a_sweep_under_way_says_how_it_goes_on_and_plot_what_it_can_draw(tmp_path, capsys):
+    RunStore(tmp_path / "runs.sqlite").close()
+    for command in ("plot", "predict", "table", "report", "checklist"):
+        assert main([command, str(tmp_path), *(["--flops", "1e18"] if command == "predict" else [])]) == 2
+        told = capsys.readouterr().err
+        assert f"There is no law in {tmp_path} yet: its sweep is under way or was stopped" in told
+        assert "go on with it: flops-fit run SPEC; or fit the runs that it has: flops-fit fit" in told
+        curves = f"the losses so far: flops-fit plot {tmp_path} --curves\n"
+        assert (curves in told) == (command == "plot")
+
+
+def test_a_sweep_of_which_no_run_has_ended_has_no_curves_yet(tmp_path, capsys):
+    RunStore(tmp_path / "runs.sqlite").close()
+    assert main(["plot", str(tmp_path), "--curves"]) == 2
+    assert "no run of it has ended yet.\n  fix: wait for the first, or go on with" in capsys.readouterr().err

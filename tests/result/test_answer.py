@@ -90,7 +90,7 @@ def test_sizes_further_from_the_best_than_any_run_are_doubted(fitted):
     result = ScalingResult(fitted)
     best = result.predict(1e17)
     (caveat,) = result.predict(1e17, n_params=best.n_params / 30).caveats[1:] or ("",)
-    assert "N is 30 times below the best size; runs reach" in caveat
+    assert "N is 30 times below the size of least loss for this training compute; no run lay more" in caveat
     assert result.predict(1e17, n_params=best.n_params / 4).excess.value > 0
 
 

@@ -1,8 +1,11 @@
 """Curves of the loss over data: a table, a picture and JSON without a word about N*."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.fit import fit_law
 from flops_fit.fit.curves import M2
@@ -49,6 +52,12 @@ def test_a_curve_is_described_by_its_losses(result):
     assert fitted.startswith(
         "L in nats per pair. 95%: intervals of what a run will show.\n[1] Extrapolated: 10"
     )
+
+
+def test_what_a_finding_says_no_note_says_again(result):
+    finding = Finding(code="x", severity="warning", message="Few runs.", action="add runs")
+    told = ScalingResult(replace(result.law, findings=(finding,))).describe()
+    assert told.count("Few runs.") == 1
 
 
 def test_a_summary_holds_the_same_losses(result):

@@ -144,9 +144,29 @@ def test_so_many_units_are_named_as_have_an_answer(hoffmann):
         result.predict(1e17, inference_units=10 * fewer)
 
 
-def test_a_life_reads_like_this(hoffmann):
-    told = str(ScalingResult(hoffmann).predict(loss=2.1, inference_units=1e12))
+def test_a_life_tells_training_from_the_total(hoffmann):
+    answer = ScalingResult(hoffmann).predict(loss=2.1, inference_units=1e12)
+    told = str(answer)
     assert told.startswith(
-        "To reach a loss of 2.100 and serve 1.00T tokens with the least FLOPs in all, 2.96e+22, train "
+        "To reach a loss of 2.100 and serve 1.00T tokens with the least FLOPs for both, 2.96e+22 in all, "
     )
-    assert "of the same loss would take" in told
+    assert f"\n  C  {answer.flops:.2e} FLOPs to train\n" in told
+    assert (
+        "\n  in all: 2.96e+22 FLOPs to train and to serve; 14.7% less than the 3.47e+22 of the 8.49B" in told
+    )
+    assert "parameters that are cheapest to train to this loss\n" in told
+
+
+def test_a_life_gives_training_compute_with_its_interval(fitted):
+    answer = ScalingResult(fitted).predict(1e17, inference_units=1e9)
+    ends = answer.flops_interval
+    assert (
+        f"\n  C  {answer.flops:.2e} FLOPs to train, {ends.low:.2e} to {ends.high:.2e} (95% interval)\n"
+    ) in str(answer)
+
+
+def test_sizes_as_good_as_one_another_are_not_named_where_they_read_alike(hoffmann):
+    answer = ScalingResult(hoffmann).predict(loss=2.1, inference_units=1e12)
+    one = replace(answer, near_optimal_n=Interval(4.780e9, 4.781e9, 1.0))
+    assert "as good: " in str(replace(answer, near_optimal_n=Interval(4.7e9, 4.9e9, 1.0)))
+    assert "as good" not in str(one)

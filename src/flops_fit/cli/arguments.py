@@ -134,7 +134,9 @@ def _about_answers(stages: Any) -> None:
     predict.add_argument(
         "--utilisation", type=float, metavar="SHARE", help="of the device's peak that training sustains"
     )
-    predict.add_argument("--accept-unreliable", action="store_true", help="answer from an unreliable fit")
+    predict.add_argument(
+        "--accept-unreliable", action="store_true", help="answer all the same, marked: exit status 3"
+    )
     table = _law(_command(stages, laws.table))
     table.add_argument(
         "--flops", type=quantity, nargs="+", metavar="C", help="budgets (default: trained and 10x)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import DONE, USER_ERROR, answer, show, status
-from flops_fit.errors import FlopsFitError, TableError
+from flops_fit.cli.show import DONE, UNRELIABLE, USER_ERROR, answer, show, status
+from flops_fit.errors import FlopsFitError, StoreError, TableError
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +47,8 @@ def predict(args: argparse.Namespace) -> int:
     """Answer from a saved law: what to train, the loss to expect, and how long it takes.
 
     Give compute (--flops, or --gpu-hours), a size, an amount of data or a loss; compute with a size or with
-    data; or units to serve with compute (then of training and inference together) or with a loss.
+    data; or units to serve with compute (then of training and inference together) or with a loss. Exit status
+    3 where an answer is marked UNRELIABLE or NOT SUPPORTED.
     """
     from flops_fit.result import load
 
@@ -64,7 +65,21 @@ def predict(args: argparse.Namespace) -> int:
     show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
     for reason in refused:
         print(f"flops-fit: {reason}", file=sys.stderr)
-    return USER_ERROR if refused else status(result)
+    return USER_ERROR if refused else _worst(result, predictions)
+
+
+def _worst(result: ScalingResult, predictions: Sequence[Prediction]) -> int:
+    """Return the exit status of answers: one marked NOT SUPPORTED is no better than an unreliable law."""
+    return status(result) if all(prediction.supported for prediction in predictions) else UNRELIABLE
+
+
+def _asked(result: ScalingResult, budgets: Sequence[float] | None) -> list[Prediction]:
+    """Return the answers to budgets that somebody named; a curve has no best size to answer with."""
+    from flops_fit.fit import CurveLaw
+
+    if isinstance(result.law.headline, CurveLaw):
+        return []
+    return [result.predict(flops, accept_unreliable=True) for flops in budgets or ()]
 
 
 def _predict(result: ScalingResult, flops: float | None, args: argparse.Namespace) -> Prediction:
@@ -87,21 +102,33 @@ def table(args: argparse.Namespace) -> int:
 
     result = load(args.law)
     print(result.chinchilla_table(args.flops or (), args.format))
-    return status(result)
+    return _worst(result, _asked(result, args.flops))
 
 
 def plot(args: argparse.Namespace) -> int:
     """Draw a saved law, or the losses of a sweep on the way."""
-    from flops_fit.result import load
     from flops_fit.result.plots import save_curves_plot
 
     if args.curves:
         print(save_curves_plot(args.law, args.out or _drawn(args.law, "curves")))
         return DONE
-    result = load(args.law)
+    result = _load_or_curves(args.law)
     out = args.out or _drawn(args.law, args.picture)
     print(result.save_plot(out, args.picture, width=_WIDTHS[args.width]))
     return status(result)
+
+
+def _load_or_curves(law: Path) -> ScalingResult:
+    """Load a law to draw; where its sweep is under way, say that its losses can be drawn instead."""
+    from flops_fit.result import load
+    from flops_fit.runs import RUNS_FILE
+
+    try:
+        return load(law)
+    except StoreError as error:
+        if (law / RUNS_FILE).is_file():
+            error.fix += f"; the losses so far: flops-fit plot {shlex.quote(str(law))} --curves"
+        raise
 
 
 def _drawn(law: Path, picture: str) -> Path:
@@ -119,12 +146,13 @@ def report(args: argparse.Namespace) -> int:
 
     result, directory = load(args.law), _directory(args.law)
     print(result.report(args.out or directory / "report.html", args.flops or (), sweep=directory))
-    return status(result)
+    return _worst(result, _asked(result, args.flops))
 
 
 def _columns(text: str | None) -> dict[str, str]:
-    # A comma ends a pair only if another begins behind it: names of columns may hold commas.
-    pairs = [pair.partition("=") for pair in re.split(r",(?=\s*\w+\s*=|\s*\w*\s*$)", text or "") if pair]
+    from flops_fit.runs.options import pairs_of
+
+    pairs = pairs_of(text or "")
     if bad := [name for name, equals, found in pairs if not (name and equals and found)]:
         raise TableError(
             f"--columns: {', '.join(bad)!r} is not NAME=COLUMN.",
@@ -146,7 +174,7 @@ def _where(conditions: Sequence[str]) -> dict[str, str]:
     if bad := [name for name, equals, _ in pairs if not (name and equals)]:
         raise TableError(
             f"--where: {', '.join(bad)!r} is not COLUMN=VALUE.",
-            fix="--where data=c4; repeat the option for further columns",
+            fix="--where data=c4: rows are chosen by equal values only; repeat it for further columns",
             code="bad-where",
         )
     where = {name.strip(): value for name, _, value in pairs}

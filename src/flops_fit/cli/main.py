@@ -1,8 +1,8 @@
 """What every command shares: exit status, errors and warnings as one message each, interruption.
 
 Exit status: 0 done; 1 `plugins --check` or `selftest` found something broken; 2 something the user must
-change, be it one of several budgets; 3 numbers shown but marked unreliable; 130 interrupted; 141 nobody
-reads on.
+change, be it one of several budgets; 3 numbers shown but marked UNRELIABLE, or answers that were asked for
+marked NOT SUPPORTED; 130 interrupted; 141 nobody reads on.
 """
 
 from __future__ import annotations

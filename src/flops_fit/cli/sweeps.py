@@ -87,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     from flops_fit.config import load_spec
 
     spec = load_spec(args.spec, overrides=args.set)
+    if not args.quiet:
+        doing("trying every part of the sweep before anything is trained ...")
     result = run_spec(spec, simulate=args.simulate, report=reporter(args))
     return answer_kept(result, args, result.kept or spec.output_dir)
 

@@ -10,18 +10,12 @@ from flops_fit.errors import FitError, argument
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.fit.surface_law import SurfaceLaw
 from flops_fit.quantities import Allocation, Interval
-from flops_fit.result.inverse import flops_where, least_loss, optimal_data, optimal_size, size_of_cost
+from flops_fit.result.doubts import Doubt, doubts_beyond_runs, doubts_off_optimum
+from flops_fit.result.inverse import best_data, best_size, flops_where, least_loss, size_of_cost
 from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration, Machine
 from flops_fit.result.near_optimal import noise_of_a_run
-from flops_fit.result.prediction import (
-    Doubt,
-    Prediction,
-    doubts_beyond_runs,
-    doubts_off_optimum,
-    predict,
-    with_doubts,
-)
+from flops_fit.result.prediction import Prediction, predict, with_doubts
 from flops_fit.result.question import Question
 from flops_fit.result.serving import FORWARD, Served, best_within, cheapest_for, reaching, reconciled
 
@@ -153,8 +147,7 @@ def _excess(law: ScalingLaw, best: Prediction, n_params: float, loss: float) -> 
 
 
 def _for_size(law: ScalingLaw, n_params: float) -> Prediction:
-    asked = f"a size of {n_params:.4g} parameters"
-    flops = flops_where(law, optimal_size(law), n_params, asked=asked)
+    flops = flops_where(law, best_size(law, n_params))
     per_unit, level = law.points.flops_per_unit(n_params), flops.interval.level
     return replace(
         predict(law, flops.value),
@@ -167,7 +160,7 @@ def _for_size(law: ScalingLaw, n_params: float) -> Prediction:
 
 
 def _for_data(law: ScalingLaw, n_units: float) -> Prediction:
-    flops = flops_where(law, optimal_data(law), n_units, asked=f"an amount of {n_units:.4g} {law.unit}s")
+    flops = flops_where(law, best_data(law, n_units))
     sizes = [size_of_cost(law, c / n_units) for c in (flops.value, flops.interval.low, flops.interval.high)]
     return replace(
         predict(law, flops.value),
@@ -180,7 +173,7 @@ def _for_data(law: ScalingLaw, n_units: float) -> Prediction:
 
 
 def _for_loss(law: ScalingLaw, loss: float) -> Prediction:
-    flops = flops_where(law, least_loss(law), loss, asked=f"a loss of {loss:.4g}")
+    flops = flops_where(law, least_loss(law, loss))
     return replace(with_uncertain_flops(law, predict(law, flops.value), flops.interval), loss=loss)
 
 

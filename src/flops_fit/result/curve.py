@@ -8,9 +8,9 @@ from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.banners import banners
-from flops_fit.result.prediction import general_caveats
+from flops_fit.result.doubts import general_caveats
 from flops_fit.result.tables import Column, Row, Table
-from flops_fit.result.tables.table import ABOUT_ALL, unit_of_loss
+from flops_fit.result.tables.table import unit_of_loss
 from flops_fit.result.tables.text import as_markdown
 
 _MOST_ROWS = 12
@@ -47,7 +47,7 @@ def points_on_curve(curve: CurveLaw) -> tuple[PointOnCurve, ...]:
 def describe_curve(law: ScalingLaw, curve: CurveLaw) -> str:
     """Return the losses as a table, with what was fitted and what is doubtful underneath."""
     findings = [f"{f.severity} {f.code}: {f.message}\n  {f.action}" for f in law.findings]
-    table = as_markdown(curve_table(law, curve))
+    table = as_markdown(curve_table(law, curve, caveats=False))
     return "\n\n".join([table, "\n".join(about_curve(curve)), "\n".join(findings)])
 
 
@@ -70,9 +70,9 @@ def curve_table(law: ScalingLaw, curve: CurveLaw, *, caveats: bool = True) -> Ta
         if over_data
         else Column(name="flops", title="C", unit="FLOPs")
     )
-    loss_unit = numbers.unit(law.loss_unit)
+    loss_unit, above = numbers.unit(law.loss_unit), banners(law)
     return Table(
-        banners=banners(law),
+        banners=above,
         columns=(
             x,
             Column(name="loss", title="L", unit=loss_unit),
@@ -86,9 +86,7 @@ def curve_table(law: ScalingLaw, curve: CurveLaw, *, caveats: bool = True) -> Ta
             )
             for p in points
         ),
-        notes=(
-            "Extrapolated: 10 times the largest trained.",
-            *(f"{ABOUT_ALL}{c}" for c in general_caveats(law) if caveats),
-        ),
+        notes=("Extrapolated: 10 times the largest trained.",),
+        about_all=general_caveats(law, under=above) if caveats else (),
         legend=f"{unit_of_loss(law)} 95%: intervals of what a run will show.",
     )

@@ -1,6 +1,7 @@
 """At which compute the optimum has a given size, uses a given amount of data or reaches a given loss."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,68 +9,103 @@ from flops_fit.errors import FitError
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Interval
+from flops_fit.result import numbers
+from flops_fit.result.question import LARGEST
 
 _BELOW, _ABOVE = 1e-3, 1e6
-"""Times the smallest and the largest budget trained between which the compute is sought."""
+"""Times the smallest and the largest budget trained between which the compute is sought first."""
+_LEAST = 1.0
+"""FLOPs down to which it is sought then, as up to `LARGEST`: whatever compute may be asked about."""
 _PER_DECADE = 2
 
 
-def optimal_size(law: ScalingLaw) -> Callable[[float], Estimate]:
-    """Return N* as a function of compute."""
-    return lambda flops: law.headline.optimum(flops).n_params
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """A quantity of the optimum that is to have a given value."""
+
+    of: Callable[[float], Estimate]
+    """What it is at so much compute."""
+    target: float
+    called: str
+    """What messages call it, e.g. "a loss of 1.200"."""
+    shown: Callable[[float], str]
+    """How its values are written."""
 
 
-def optimal_data(law: ScalingLaw) -> Callable[[float], Estimate]:
-    """Return D* as a function of compute."""
+def best_size(law: ScalingLaw, n_params: float) -> Sought:
+    """Seek the compute whose N* is so many parameters."""
+    return Sought(
+        of=lambda flops: law.headline.optimum(flops).n_params,
+        target=n_params,
+        called=f"a size of {numbers.count(n_params)} parameters",
+        shown=numbers.count,
+    )
+
+
+def best_data(law: ScalingLaw, n_units: float) -> Sought:
+    """Seek the compute whose D* is so many data units."""
 
     def data(flops: float) -> Estimate:
-        sizes, phi = optimal_size(law)(flops), law.points.flops_per_unit
+        sizes, phi = law.headline.optimum(flops).n_params, law.points.flops_per_unit
         ends = Interval(
             flops / phi(sizes.interval.high), flops / phi(sizes.interval.low), sizes.interval.level
         )
         return Estimate(value=flops / phi(sizes.value), interval=ends)
 
-    return data
+    return Sought(
+        of=data,
+        target=n_units,
+        called=f"an amount of {numbers.count(n_units)} {law.unit}s",
+        shown=numbers.count,
+    )
 
 
-def least_loss(law: ScalingLaw) -> Callable[[float], Estimate]:
-    """Return L* as a function of compute."""
-    return lambda flops: law.headline.optimum(flops).loss
+def least_loss(law: ScalingLaw, loss: float) -> Sought:
+    """Seek the compute whose L* is a loss."""
+    return Sought(
+        of=lambda flops: law.headline.optimum(flops).loss,
+        target=loss,
+        called=f"a loss of {numbers.loss(loss)}",
+        shown=numbers.loss,
+    )
 
 
-def flops_where(
-    law: ScalingLaw, quantity: Callable[[float], Estimate], target: float, *, asked: str
-) -> Estimate:
-    """Return the compute at which the quantity is `target`, and between which computes its interval holds it.
-
-    Args:
-        law: To know where to look.
-        quantity: Of compute: `optimal_size`, `optimal_data` or `least_loss`.
-        target: Its value.
-        asked: What messages call it, e.g. "a loss of 1.2".
+def flops_where(law: ScalingLaw, sought: Sought) -> Estimate:
+    """Return the compute at which the target is met, and between which computes the interval holds it.
 
     Raises:
-        FitError: no compute from a thousandth to a million times those trained will do (`out-of-reach`).
+        FitError: no compute that may be asked about will do (`out-of-reach`).
     """
-    low, high = law.flops_range[0] * _BELOW, law.flops_range[1] * _ABOVE
-    ladder = np.geomspace(low, high, int(_PER_DECADE * np.log10(high / low)) + 1)
 
     def over(log_flops: float) -> float:
-        return float(np.log(quantity(float(np.exp(log_flops))).value / target))
+        return float(np.log(sought.of(float(np.exp(log_flops))).value / sought.target))
 
     def held(log_flops: float) -> float:
-        interval = quantity(float(np.exp(log_flops))).interval
-        return float(min(np.log(target / interval.low), np.log(interval.high / target)))
+        interval = sought.of(float(np.exp(log_flops))).interval
+        return float(min(np.log(sought.target / interval.low), np.log(interval.high / sought.target)))
 
-    rungs = np.log(ladder)
-    value = _first_root(over, rungs)
-    if value is None:
-        raise _out_of_reach(law, quantity, ladder, asked)
+    for rungs in _ladders(law):
+        if (value := _first_root(over, rungs)) is not None:
+            break
+    else:
+        raise _out_of_reach(law, sought)
     low_end = _last_held(held, [value, *rungs[rungs < value][::-1]])
     high_end = _last_held(held, [value, *rungs[rungs > value]])
-    level = quantity(float(np.exp(value))).interval.level
+    level = sought.of(float(np.exp(value))).interval.level
     ends = Interval(float(np.exp(low_end)), float(np.exp(high_end)), level)
     return Estimate(value=float(np.exp(value)), interval=ends)
+
+
+def _ladders(law: ScalingLaw) -> Iterator[Floats]:
+    """Yield where to look, as ln C: around the runs, then all the way up, then all the way down."""
+    low, high = law.flops_range[0] * _BELOW, law.flops_range[1] * _ABOVE
+    yield _ladder(low, high)
+    yield _ladder(low, max(high, LARGEST))
+    yield _ladder(min(low, _LEAST), high)
+
+
+def _ladder(low: float, high: float) -> Floats:
+    return np.log(np.geomspace(low, high, int(_PER_DECADE * np.log10(high / low)) + 1))
 
 
 def size_of_cost(law: ScalingLaw, flops_per_unit: float) -> float:
@@ -89,6 +125,9 @@ def _first_root(function: Callable[[float], float], rungs: Iterable[float]) -> f
     before = at_before = None
     for rung in rungs:
         here = function(rung)
+        if not np.isfinite(here):
+            before = at_before = None
+            continue
         if before is not None and at_before is not None and (at_before > 0) != (here > 0):
             return float(brentq(function, before, rung, xtol=1e-7))
         before, at_before = rung, here
@@ -103,16 +142,14 @@ def _last_held(held: Callable[[float], float], rungs: list[float]) -> float:
     return rungs[-1] if end is None else end
 
 
-def _out_of_reach(
-    law: ScalingLaw, quantity: Callable[[float], Estimate], ladder: Floats, asked: str
-) -> FitError:
+def _out_of_reach(law: ScalingLaw, sought: Sought) -> FitError:
     def between(low: float, high: float) -> str:
-        return " and ".join(f"{value:.4g}" for value in sorted(quantity(c).value for c in (low, high)))
+        return " and ".join(map(sought.shown, sorted(sought.of(c).value for c in (low, high))))
 
     low, top = law.flops_range
     return FitError(
-        f"Nowhere between {ladder[0]:.3g} and {ladder[-1]:.3g} FLOPs is {asked} compute-optimal: this law "
-        f"stays between {between(float(ladder[0]), float(ladder[-1]))}.",
+        f"Nowhere between {numbers.compute(_LEAST)} and {numbers.compute(LARGEST)} FLOPs is {sought.called} "
+        f"compute-optimal: this law stays between {between(_LEAST, LARGEST)}.",
         fix=f"ask for something between {between(low, 10 * top)}, which the smallest budget trained and ten "
         "times the largest reach",
         code="out-of-reach",

@@ -27,9 +27,9 @@ class Serving:
     def __str__(self) -> str:
         total, ends = self.total_flops.value, self.total_flops.interval
         low, high = numbers.compute(ends.low), numbers.compute(ends.high)
-        known = "" if low == high else f" ({low} to {high})"
+        known = "" if low == high else f", {low} to {high} ({ends.level:.0%} interval)"
         return (
-            f"{numbers.compute(total)} FLOPs{known} to train and serve; the compute-optimal "
-            f"{numbers.count(self.compute_optimal_n)} of the same loss would take "
-            f"{numbers.compute(self.compute_optimal_total)}: {self.saving:.1%} saved"
+            f"{numbers.compute(total)} FLOPs to train and to serve{known}; {self.saving:.1%} less than the "
+            f"{numbers.compute(self.compute_optimal_total)} of the {numbers.count(self.compute_optimal_n)} "
+            "parameters that are cheapest to train to this loss"
         )

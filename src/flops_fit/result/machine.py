@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flops_fit.errors import FitError, argument, by_interface, text_argument
 from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.quantities import Interval
+from flops_fit.result import numbers
 from flops_fit.result.devices import find_device
 from flops_fit.result.question import check_positive
 
@@ -113,11 +114,12 @@ def _measured(law: ScalingLaw) -> Machine | None:
     if law.speed is None:
         return None
     speed = law.speed
+    largest = f"its {speed.n_runs} largest, up to {numbers.count(speed.n_params)} parameters"
     hardware = f" ({law.made_from.hardware})" if law.made_from and law.made_from.hardware else ""
     return Machine(
         name=f"the sweep's machine{hardware}",
         flops_per_s=Estimate(value=speed.flops_per_s, interval=speed.seen),
-        basis=f"as fast as a run of its {speed.n_runs} largest, up to {speed.n_params:.3g} parameters, was",
+        basis=f"as fast as a run of {largest}, was",
     )
 
 
@@ -137,9 +139,6 @@ def _time(seconds: float) -> str:
     """Format seconds in the largest unit of which there are two."""
     for length, name in _UNITS:
         if seconds >= 2 * length:
-            return (
-                f"{seconds / length:,.0f} {name}"
-                if seconds >= 20 * length
-                else f"{seconds / length:.2g} {name}"
-            )
+            units = seconds / length
+            return f"{units:.2g} {name}" if units < 20 else f"{numbers.times(round(units))} {name}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

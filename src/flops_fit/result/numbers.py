@@ -52,6 +52,11 @@ def count_range(interval: Interval) -> str:
     return f"{count(interval.low)} to {count(interval.high)}"
 
 
+def prints_as_one(interval: Interval) -> bool:
+    """Whether both ends of an interval of counts or FLOPs read alike, so that it says nothing."""
+    return count(interval.low) == count(interval.high)
+
+
 def compute_range(interval: Interval) -> str:
     """Format an interval of FLOPs."""
     return f"{compute(interval.low)} to {compute(interval.high)}"

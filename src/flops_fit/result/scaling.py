@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.errors import StoreError, unwritable
-from flops_fit.fit import CurveLaw, ScalingLaw, law_from_json
+from flops_fit.errors import unwritable
+from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.result.answer import answer, timed, with_uncertain_flops
 from flops_fit.result.brief import Shown, ShownTable, brief
 from flops_fit.result.checklist import ChecklistItem, checklist_of
@@ -266,22 +266,3 @@ class ScalingResult:
         from flops_fit.result.plots import save_figure
 
         return save_figure(self.plot(picture, width=width), path)
-
-
-def load(path: str | Path) -> ScalingResult:
-    """Read a law that `save` wrote: a file, or a directory that holds a `law.json`.
-
-    Raises:
-        StoreError: there is no such file (`no-law`).
-        FitError: the file is no law (`not-a-law`).
-    """
-    source = Path(path) / LAW_FILE if Path(path).is_dir() else Path(path)
-    try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"There is no law to read at {source}: {getattr(error, 'strerror', None) or error}.",
-            fix="fit runs first: flops-fit fit RUNS --out DIR, or fit_runs(RUNS, out=DIR)",
-            code="no-law",
-        ) from None  # the message says it all
-    return ScalingResult(law_from_json(text, source=str(source)), kept=Path(path))

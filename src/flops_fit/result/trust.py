@@ -4,10 +4,8 @@ import numpy as np
 
 from flops_fit.errors import FitError, argument
 from flops_fit.fit import ScalingLaw
-from flops_fit.result.prediction import FAR, ROUNDED, Prediction
-
-_UNKNOWN = 1000.0
-"""Ratio of the ends of the interval of N* from which on a prediction is none."""
+from flops_fit.result.doubts import FAR, ROUNDED, UNKNOWN
+from flops_fit.result.prediction import Prediction
 
 
 def check_reliable(law: ScalingLaw) -> None:
@@ -57,9 +55,9 @@ def check_known(prediction: Prediction) -> None:
         FitError: `far-extrapolation`.
     """
     sizes = prediction.n_params_interval
-    if np.log(sizes.high) - np.log(sizes.low) > np.log(_UNKNOWN):
+    if np.log(sizes.high) - np.log(sizes.low) > np.log(UNKNOWN):
         raise FitError(
-            f"At {prediction.flops:.3g} FLOPs N* is not even known within a factor of {_UNKNOWN:.0f}: "
+            f"At {prediction.flops:.3g} FLOPs N* is not even known within a factor of {UNKNOWN:.0f}: "
             "the runs say nothing about compute so far from theirs.",
             fix=f"ask for something nearer to the budgets trained; or take the number as it is: {_accept()}",
             code="far-extrapolation",

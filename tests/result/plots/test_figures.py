@@ -172,6 +172,13 @@ def test_what_is_bad_about_a_law_stands_on_every_picture(bad_law):
         assert caption.endswith("The best size lies beyond the sizes trained. 4 budgets are few.")
 
 
+def test_the_caption_of_the_overview_names_the_panels_in_which_a_mark_means_something(fitted):
+    caption = " ".join(figure_of(fitted, "overview").get_supxlabel().split())
+    over_n, _, over_c = caption.removeprefix("First panel, over N. ").partition(" Other panels, over C. ")
+    assert over_n.count("Diamonds: N* and L* by the law") == over_n.count("Diamonds") == 1
+    assert over_c.count("Diamonds: the minimum that each budget shows") == over_c.count("Diamonds") == 1
+
+
 def test_a_loss_that_nobody_declared_has_an_unknown_unit(fitted):
     imported = replace(fitted, conventions=Conventions())
     assert figure_of(imported, "loss").axes[0].get_ylabel() == "L*, unit unknown"

@@ -27,8 +27,7 @@ L in nats per token. 95%: intervals. N as good: sizes whose loss is within 1.00%
 [2] N* is 9.68 times the largest model trained (103M).
 [3] D* is 16.1 times the most data trained on (10.3B).
 [4] N* is known only within a factor 6.19.
-[5] All rows: The best size lies beyond the sizes trained.
-[6] All rows: 4 budgets are few."""
+All rows: 4 budgets are few."""
 
 
 def test_a_good_table_reads_like_this(known_law):

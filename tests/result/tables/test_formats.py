@@ -76,7 +76,25 @@ def test_a_row_of_csv_carries_what_is_doubtful_about_it(bad_law):
     assert rows[0]["notes"].startswith("SIMULATED losses: nothing here was trained. UNRELIABLE: ")
     assert "NOT SUPPORTED" not in rows[0]["notes"]
     assert "NOT SUPPORTED: 10,000 times" in rows[1]["notes"]
-    assert "All rows: 4 budgets are few." in rows[0]["notes"]
+    assert rows[0]["notes"].endswith(" All rows: 4 budgets are few.")
+    assert "All rows" not in rows[1]["notes"]
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_every_format_says_once_what_is_doubtful_about_all_rows(bad_law, layout):
+    text = ScalingResult(bad_law).chinchilla_table([1e16, 1e21], layout)
+    assert text.count("4 budgets are few.") == 1
+    assert text.count("The best size lies beyond the sizes trained.") == (2 if layout == "csv" else 1)
+
+
+@pytest.mark.parametrize("layout", ["markdown", "text", "latex"])
+def test_every_number_of_a_note_is_one_that_a_row_refers_to(bad_law, layout):
+    text = ScalingResult(bad_law).chinchilla_table([1e16, 1e21], layout)
+    assert [text.count(f"[{i}]") for i in (1, 2, 3, 4, 5)] == [2, 2, 2, 2, 0]
+
+
+def test_a_list_in_html_holds_the_notes_that_rows_refer_to(bad_law):
+    assert ScalingResult(bad_law).chinchilla_table([1e16, 1e21], "html").count("<li>") == 4
 
 
 TEXT = """\

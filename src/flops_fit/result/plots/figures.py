@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from flops_fit.errors import FitError, text_argument
 from flops_fit.fit import CurveLaw, ScalingLaw
 from flops_fit.fit.hindsight import hindsight_of
+from flops_fit.result.doubts import general_caveats
 from flops_fit.result.plots.backtest import about_backtest, draw_backtest
 from flops_fit.result.plots.curve import about_curve, draw_curve
 from flops_fit.result.plots.isoflop import about_isoflop, draw_isoflop
@@ -20,7 +21,6 @@ from flops_fit.result.plots.path import Answer, about_path, draw_path
 from flops_fit.result.plots.residuals import Against, about_residuals, draw_residuals, residuals_of
 from flops_fit.result.plots.style import ALARM, DOUBLE_COLUMN, literal, styled
 from flops_fit.result.plots.surface import about_surface, draw_surface
-from flops_fit.result.prediction import general_caveats
 
 _PANEL_SHAPE = 0.78
 """Height over width of a panel."""
@@ -123,7 +123,12 @@ def _overview(law: ScalingLaw) -> Picture:
             partial(draw_path, law=law, answer="n_units", legend=False),
             partial(draw_path, law=law, answer="loss", legend=False),
         ),
-        caption=(*about_isoflop(law), *about_path(law)),
+        caption=(
+            "First panel, over N.",  # marks mean one thing over N and another over C
+            *about_isoflop(law),
+            "Other panels, over C.",
+            *about_path(law),
+        ),
     )
 
 

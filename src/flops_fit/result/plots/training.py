@@ -32,13 +32,18 @@ def save_curves_plot(directory: str | Path, to: str | Path, *, width: float = DO
         curves, records = store.curves(), store.read()
     drawn = [record for record in records if record.run_id in curves]
     if not drawn:
-        raise StoreError(
-            f"{directory} holds no curves: its runs were simulated, or trained by an earlier release.",
-            fix=f"draw the law instead: leave out {argument('curves')}",
-            code="no-curves",
-        )
+        raise _no_curves(directory, ended=bool(records))
     figure = draw_curves(drawn, curves, loss_unit=_loss_unit(Path(directory)), width=width)
     return save_figure(figure, to)
+
+
+def _no_curves(directory: str | Path, *, ended: bool) -> StoreError:
+    if not ended:
+        problem, fix = "no run of it has ended yet", "wait for the first, or go on with the sweep"
+    else:
+        problem = "its runs were simulated, or trained by an earlier release"
+        fix = f"draw the law instead: leave out {argument('curves')}"
+    return StoreError(f"{directory} holds no curves: {problem}.", fix=fix, code="no-curves")
 
 
 def draw_curves(
@@ -86,10 +91,10 @@ def draw_training(
 
 
 def _loss_unit(directory: Path) -> str:
-    """Return the unit that a law of these runs has: our losses are in nats, the spec knows per what."""
+    """Return the unit that a law of these runs has, as the plan says; earlier ones had nats only."""
     try:
         plan = json.loads((directory / "spec.json").read_text(encoding="utf-8"))["plan"]
-        return f"nats per {plan['unit']}"
+        return str(plan.get("loss_unit", f"nats per {plan['unit']}"))
     except (OSError, ValueError, LookupError, TypeError):  # a picture does without
         return "unknown"
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from flops_fit.fit import ScalingLaw
 from flops_fit.result import numbers
 from flops_fit.result.banners import banners
-from flops_fit.result.prediction import Doubt, Prediction, general_caveats, worded
-from flops_fit.result.tables.table import ABOUT_ALL, Column, Row, Table, is_short, unit_of_loss
+from flops_fit.result.doubts import Doubt, general_caveats, worded
+from flops_fit.result.prediction import Prediction
+from flops_fit.result.tables.table import Column, Row, Table, is_short, unit_of_loss
 
 
 def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, caveats: bool = True) -> Table:
@@ -16,9 +17,9 @@ def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, cave
     """
     doubts = _grouped(predictions)
     kinds = list(doubts)
-    general = general_caveats(law) if caveats else ()
+    above = banners(law)
     return Table(
-        banners=banners(law),
+        banners=above,
         columns=(
             Column(name="flops", title="C", unit="FLOPs"),
             Column(name="n_params", title="N"),
@@ -31,7 +32,8 @@ def chinchilla_table(law: ScalingLaw, predictions: Sequence[Prediction], *, cave
             Column(name="loss_interval", title="L, 95%"),
         ),
         rows=tuple(_row(p, [kinds.index(_kind(d)) + 1 for d in p.doubts]) for p in predictions),
-        notes=(*map(worded, doubts.values()), *(f"{ABOUT_ALL}{note}" for note in general)),
+        notes=tuple(map(worded, doubts.values())),
+        about_all=general_caveats(law, under=above) if caveats else (),
         legend=_legend(law, predictions),
     )
 

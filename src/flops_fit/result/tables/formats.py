@@ -30,15 +30,19 @@ def written(table: Table, layout: str) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """Write full numbers under our own names, and what is doubtful about each row in its last column."""
+    """Write full numbers under our own names, and what is doubtful about each row in its last column.
+
+    Banners stand in every row, since rows may be parted; what is doubtful about all of them in the first.
+    """
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     names = [name for column, value in _first(table) for name, _ in _flat(column, value)]
     writer.writerow([*names, "notes"])
-    for row in table.rows:
+    for i, row in enumerate(table.rows):
         pairs = zip((column.name for column in table.columns), row.values, strict=True)
         numbers = [repr(number) for name, value in pairs for _, number in _flat(name, value)]
-        writer.writerow([*numbers, " ".join([*table.banners, *table.notes_about(row)])])
+        once = table.in_all_rows if i == 0 else ()
+        writer.writerow([*numbers, " ".join([*table.banners, *table.notes_about(row), *once])])
     return lines.getvalue().rstrip("\n")
 
 
@@ -49,6 +53,7 @@ def as_json(table: Table) -> str:
         "units": {column.name: column.unit for column in table.columns if column.unit},
         "rows": [_object(table, row) for row in table.rows],
         "notes": table.notes,
+        "about_all": table.about_all,
         "legend": table.legend,
     }
     return json.dumps(content, indent=2)

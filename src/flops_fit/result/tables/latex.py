@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from flops_fit.result.tables.table import ABOUT_ALL, Row, Table
+from flops_fit.result.tables.table import Row, Table
 from flops_fit.result.tables.text import one_line
 
 _ESCAPED = {
@@ -101,8 +101,7 @@ def _powers(text: str) -> str:
 
 
 def _notes(table: Table) -> Iterator[str]:
-    if table.notes:
+    if table.remarks:
         yield "  \\par\\smallskip\\raggedright"
-    for i, note in enumerate(table.notes, 1):
-        mark = "" if note.startswith(ABOUT_ALL) else f"[{i}] "
-        yield f"  {mark}{_prose(note)}\\par"
+    for mark, remark in table.remarks:
+        yield f"  {mark} {_prose(remark)}\\par" if mark else f"  {_prose(remark)}\\par"

@@ -49,19 +49,28 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
-    """Numbered from 1 on."""
+    """About the rows that refer to them, numbered from 1 on."""
+    about_all: tuple[str, ...] = ()
+    """What is doubtful about every row; no row refers to it."""
     legend: str
     """What columns mean that do not explain themselves."""
 
     def notes_about(self, row: Row) -> tuple[str, ...]:
-        """Return the notes that a row refers to, in words, and those about all rows."""
-        return tuple(
-            note for i, note in enumerate(self.notes, 1) if i in row.notes or note.startswith(ABOUT_ALL)
+        """Return the notes that a row refers to, in words."""
+        return tuple(note for i, note in enumerate(self.notes, 1) if i in row.notes)
+
+    @property
+    def remarks(self) -> tuple[tuple[str, str], ...]:
+        """All that is doubtful, each with its mark: that of a note, or none where it is about all rows."""
+        return (
+            *((f"[{i}]", note) for i, note in enumerate(self.notes, 1)),
+            *(("", note) for note in self.in_all_rows),
         )
 
-
-ABOUT_ALL = "All rows: "
-"""How a note begins that no row refers to because it is about each."""
+    @property
+    def in_all_rows(self) -> tuple[str, ...]:
+        """What is doubtful about every row, worded as such."""
+        return tuple(f"All rows: {note}" for note in self.about_all)
 
 
 def is_short(unit: str) -> bool:

@@ -50,4 +50,4 @@ def _above(table: Table) -> list[str]:
 def _below(table: Table) -> Iterator[str]:
     yield ""
     yield one_line(table.legend)
-    yield from (f"[{i}] {one_line(note)}" for i, note in enumerate(table.notes, 1))
+    yield from (one_line(f"{mark} {remark}") for mark, remark in table.remarks)
