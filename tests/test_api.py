@@ -107,7 +107,7 @@ def test_an_unknown_public_name_is_an_attribute_error():
 
 
 def test_an_error_about_own_objects_has_a_fix_to_paste_and_is_shown_alone(dataset):
-    with pytest.raises(flops_fit.FlopsFitError, match="compute_budgets: 2 budgets, at least 7") as caught:
+    with pytest.raises(flops_fit.FlopsFitError, match="compute_budgets: 2 of at least 7 budgets") as caught:
         flops_fit.find_optimal(
             model_cls=Mlp,
             model_size_param="width",

@@ -25,12 +25,13 @@ from flops_fit.config.pasteable import fitted_again_from, told_in_python
 from flops_fit.design import SweepPlan, check_worth_training
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError
-from flops_fit.fit import FlopConvention, SizeConvention, declare, fit_imported, fit_law
+from flops_fit.fit import Conventions, FlopConvention, SizeConvention, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult
 from flops_fit.result import load as load_law
+from flops_fit.result.earlier import set_aside
 from flops_fit.result.scaling import LAW_FILE
-from flops_fit.runs import RUNS_FILE, TABLES, audit_findings, measured_speed, write_table
-from flops_fit.sources import SPEC_FILE, RunSource, read_runs, read_sweep
+from flops_fit.runs import RUNS_FILE, audit_findings, measured_speed, write_table
+from flops_fit.sources import SPEC_FILE, RunSource, check_arguments, is_table, read_runs, read_sweep
 
 if TYPE_CHECKING:
     from flops_fit.components import FitForm, FlopCounter, LossFunction
@@ -84,7 +85,8 @@ def _run_into(
         records = store.read(summary.run_ids)
         findings = (*plan.findings, *audit_findings(store.audits(), records))
     with fitted_again_from(out):
-        law = fit_law(records, spec.fit, unit=plan.data.unit, planned=findings)
+        declared = Conventions(loss_unit=spec.loss_unit(plan.data.unit))
+        law = fit_law(records, spec.fit, unit=plan.data.unit, declared=declared, planned=findings)
     law = replace(law, made_from=made_from(spec, plan.data), speed=measured_speed(records))
     result = ScalingResult(law, kept=out)
     this_job().on_main(lambda: _keep(result, out, sweep=out))
@@ -121,35 +123,17 @@ def find_optimal(
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
     arguments = locals()
-    from flops_fit.engine import console_reporter
+    from flops_fit.engine import announce, console_reporter
 
     report = console_reporter(sys.stderr, quiet=quiet)
-    if spec is not None:
-        if ignored := _changed(arguments):
-            raise _two_sources(ignored)
-        with told_in_python(arguments=False):
-            return run_spec(load_spec(spec), report=report)
-    if model_cls is None or dataset is None or loss_fn is None:
+    if spec is not None and (ignored := _changed(arguments)):
+        raise _two_sources(ignored)
+    if spec is None and (model_cls is None or dataset is None or loss_fn is None):
         raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
-    with told_in_python(arguments=True):
-        adapted = adapt(
-            model_cls=model_cls,
-            model_size_param=model_size_param,
-            model_kwargs=model_kwargs,
-            model_sizes=model_sizes,
-            dataset=dataset,
-            eval_dataset=eval_dataset,
-            loss_fn=loss_fn,
-            compute_budgets=compute_budgets,
-            seeds=seeds,
-            design=design,
-            training=training,
-            flops=flops,
-            fit=fit,
-            output_dir=output_dir,
-            allow_thin_sweep=allow_thin_sweep,
-        )
-        return run_spec(adapted, report=report)
+    with told_in_python(arguments=spec is None):
+        described = load_spec(spec) if spec is not None else adapt(**_own_objects(arguments))
+        announce("trying every part of the sweep before anything is trained ...", sys.stderr, quiet=quiet)
+        return run_spec(described, report=report)
 
 
 def check_spec(spec: SpecSource, *, overrides: Sequence[str] = ()) -> Probe:
@@ -196,6 +180,7 @@ def fit_runs(
     Raises:
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
+    check_arguments(loss_unit=loss_unit, unit=unit, out=out)
     runs = read_runs(source, columns=columns, where=where, layout=layout)
     loss_unit = runs.loss_unit if loss_unit == "unknown" else loss_unit
     form = runs.form if form is None else form
@@ -227,17 +212,7 @@ def load(path: str | Path) -> ScalingResult:
     """
     source = Path(path)
     has_only_runs = (source / RUNS_FILE).is_file() and not (source / LAW_FILE).is_file()
-    return fit_runs(source) if has_only_runs or _is_table(source) else load_law(source)
-
-
-def _is_table(path: Path) -> bool:
-    """Tell a table from a law: of files of JSON, a list is one."""
-    if path.suffix.lower() != ".json":
-        return path.suffix.lower() in TABLES and path.is_file()
-    try:
-        return path.read_text(encoding="utf-8").lstrip().startswith("[")
-    except (OSError, UnicodeDecodeError):
-        return False
+    return fit_runs(source) if has_only_runs or is_table(source) else load_law(source)
 
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
@@ -259,12 +234,15 @@ def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:
     """Plan, and write down what will be trained."""
     spec, plan = settled.spec, plan_probed_sweep(settled.spec, probed)
     plan = replace(plan, findings=(*settled.findings, *plan.findings))
+    origin = made_from(spec, plan.data)
     known = {
         "plan_id": plan.plan_id,
         "unit": plan.data.unit,
+        "loss_unit": spec.loss_unit(plan.data.unit),
         "findings": [asdict(finding) for finding in plan.findings],
-        "made_from": asdict(made_from(spec, plan.data)),
+        "made_from": asdict(origin),
     }
+    set_aside(out, origin, beside=(REPORT_FILE, Path(PLOT_FILE).parts[0]))
     write_spec_json(spec, out / SPEC_FILE, plan=known)
     return plan
 
@@ -275,11 +253,16 @@ def _keep(result: ScalingResult, out: Path, *, sweep: str | Path | None) -> None
     result.report(out / REPORT_FILE, sweep=sweep)
 
 
+def _own_objects(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `find_optimal` that describe a sweep by objects."""
+    return {name: value for name, value in arguments.items() if name not in {"spec", "quiet"}}
+
+
 def _changed(arguments: Mapping[str, object]) -> list[str]:
     """Name the arguments of `find_optimal` that describe a sweep and are not at their defaults."""
     defaults = inspect.signature(find_optimal).parameters
-    rest = {name: value for name, value in arguments.items() if name not in {"spec", "quiet"}}
-    return [name for name, value in rest.items() if value is not defaults[name].default]
+    given = _own_objects(arguments)
+    return [name for name, value in given.items() if value is not defaults[name].default]
 
 
 def _two_sources(ignored: Sequence[str]) -> SpecError:

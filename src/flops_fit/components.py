@@ -165,6 +165,11 @@ class DataSource(Component):
 class LossFunction(Component):
     """The training and evaluation loss."""
 
+    @property
+    def unit(self) -> str:
+        """What the loss of a data unit is counted in; the name of the data unit is told behind it."""
+        return "nats"
+
     @abstractmethod
     def __call__(self, outputs: Any, batch: Batch) -> torch.Tensor:
         """Return the mean loss over the units of the batch: a scalar in nats per unit."""

@@ -393,3 +393,17 @@ def test_a_function_that_makes_models_serves_like_a_class():
     assert probe(adapted(model_cls=make)).sizes
     with pytest.raises(PluginError, match=r"partial\(width.* has no free argument 'depth'"):
         adapted(model_cls=make, model_size_param="depth")
+
+
+@pytest.mark.parametrize(
+    ("loss", "unit"),
+    [
+        (nn.functional.cross_entropy, "nats per sample"),
+        (nn.CrossEntropyLoss(), "nats per sample"),
+        (lambda outputs, targets: 1.0 * nn.functional.cross_entropy(outputs, targets), "nats per sample"),
+        (nn.functional.mse_loss, "squared difference per sample"),
+        (nn.SmoothL1Loss(), "smooth absolute difference per sample"),
+    ],
+)
+def test_an_error_of_torch_is_not_counted_in_nats(loss, unit):
+    assert adapted(loss_fn=loss).loss_unit("sample") == unit

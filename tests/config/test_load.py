@@ -160,7 +160,7 @@ def test_every_problem_of_a_spec_is_told_at_once(written):
         (
             "sweep.yaml:4: budgets",
             "[1e15, 1e16, 5e15, 1e17] is not strictly increasing",
-            "write `budgets: [1e15, 5e15, 1e16, 1e17]`",
+            "write `budgets: {start: 1e15, stop: 1e17, count: 7}`",
             "unsorted-budgets",
         ),
         (

@@ -423,6 +423,11 @@ class Summed(CrossEntropy):
         return super().__call__(outputs, batch) * batch["labels"].numel()
 
 
+class WrongSign(CrossEntropy):
+    def __call__(self, outputs, batch):
+        return -super().__call__(outputs, batch)
+
+
 class PerRow(CrossEntropy):
     def __call__(self, outputs, batch):
         return super().__call__(outputs, batch).expand(3)
@@ -445,7 +450,8 @@ class NotANumber(CrossEntropy):
 
 LOSSES = {
     InBits: "initial-loss-off",
-    Summed: "initial-loss-off",
+    Summed: "loss-is-a-sum",
+    WrongSign: "loss-not-positive",
     PerRow: "loss-not-scalar",
     PerRowReported: "loss-not-scalar",
     Detached: "loss-without-gradient",

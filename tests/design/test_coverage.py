@@ -6,6 +6,7 @@ import pytest
 
 from flops_fit.components import FitForm
 from flops_fit.design import plan_sweep
+from flops_fit.fit.forms import DataConstrained
 
 
 @pytest.fixture
@@ -97,7 +98,22 @@ def test_a_form_that_knows_of_repetition_may_be_fitted_to_many_epochs(codes):
     budgets = tuple(1e15 * 1.5**i for i in range(7))
     found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets, fit=Repeating())
     assert found["many-epochs"].severity == "warning"
+    assert "data_constrained" not in found["many-epochs"].action  # which it is already
+
+
+def test_many_epochs_are_told_with_the_form_to_write(codes):
+    budgets = tuple(1e15 * 1.5**i for i in range(7))
+    found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets)
     assert "`fit: {kind: data_constrained, unique_units: 10000000}`" in found["many-epochs"].action
+
+
+@pytest.mark.parametrize(
+    ("claimed", "codes_found"), [(1e9, {"too-many-unique-units"}), (1e7, set()), (9e6, set())]
+)
+def test_a_form_may_not_claim_more_data_than_there_are(codes, claimed, codes_found):
+    found = codes({"n_units": 10**7, "n_min": 1e6}, fit=DataConstrained(unique_units=claimed))
+    assert {name for name in found if "unique" in name} == codes_found
+    assert all(found[name].severity == "error" for name in codes_found)
 
 
 def test_a_family_whose_rate_is_not_known_to_transfer(codes, monkeypatch, make_spec):

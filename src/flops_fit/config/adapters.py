@@ -173,7 +173,7 @@ def _check_kwargs(model_cls: Callable[..., Any], size_param: str, fixed: Mapping
         raise PluginError(
             f"model_kwargs {' and '.join(faults)} for {name_of(model_cls)}{inspect.signature(model_cls)}.",
             fix="pass every required argument but the size, by its name"
-            + "".join(_suggestion(name, list(parameters)) for name in unknown),
+            + "".join(_suggestion(name, [p for p in parameters if p != size_param]) for name in unknown),
             code="bad-model-kwargs",
         )
 

@@ -9,12 +9,10 @@ from flops_fit.components import Size
 from flops_fit.config.flow import flow
 from flops_fit.config.memory import host_free_bytes, in_words
 from flops_fit.config.on_meta import n_trainable
-from flops_fit.config.spec import SweepSpec
+from flops_fit.config.spec import DECADE, SweepSpec
 from flops_fit.config.subject import Subject
 from flops_fit.errors import PluginError, SpecError
 
-DECADE = 10.0
-"""Largest over smallest budget of those that are suggested."""
 ROUNDED_UP = 1.05
 WANTED = 5
 """Sizes that the smallest budget suggested trains: enough to place a minimum."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flops_fit.config.on_meta import batch_on_meta
-from flops_fit.config.subject import Subject
+from flops_fit.config.subject import ROWS, Subject
 from flops_fit.errors import PluginError
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """How many parameters a message lists."""
+HALVES = (slice(None, ROWS // 2), slice(ROWS // 2, None))
+SUMMED = 1e-3
+"""Relative distance of a loss from the sum of those of its halves at which it is one."""
 INITIAL_LOSS_SLACK = 0.3
 """Allowed relative distance of the first loss from ln(n_classes); a loss in bits would be 0.44 away."""
 INITIAL_LOSS_SLACK_NATS = 0.25
@@ -62,6 +65,13 @@ def check_step(subject: Subject) -> None:
             fix="look for a division by zero or a logarithm of zero in the model, the loss or the data",
             code="loss-not-finite",
         )
+    if loss.item() <= 0:
+        raise PluginError(
+            f"The loss of {subject.sizes[0].name} at initialisation is {loss.item():.4g}; scaling laws are "
+            "fitted to positive losses.",
+            fix=f"look for a wrong sign in {subject.spec.loss.label}, or add to it what keeps it above 0",
+            code="loss-not-positive",
+        )
 
 
 def check_reported(subject: Subject) -> None:
@@ -79,7 +89,8 @@ def check_reported(subject: Subject) -> None:
 
 
 def check_initial_loss(subject: Subject) -> None:
-    """Compare the loss at initialisation with that of a model that knows nothing."""
+    """Refuse a sum; compare the loss at initialisation with that of a model that knows nothing."""
+    _refuse_sum(subject)
     expected = subject.spec.loss.uniform_loss(subject.data)
     if expected is None:
         return
@@ -91,6 +102,22 @@ def check_initial_loss(subject: Subject) -> None:
             fix="make the loss a mean in nats (no sum, no bits), keep labels out of the inputs, and "
             "initialise the output layer small",
             code="initial-loss-off",
+        )
+
+
+def _refuse_sum(subject: Subject) -> None:
+    """Compare the loss of some rows with those of the two halves: a sum is as large as both together."""
+    module = subject.smallest().eval()
+    halves = [{name: value[rows] for name, value in subject.batch.items()} for rows in HALVES]
+    whole, *parts = (
+        subject.loss(subject.outputs(module, batch), batch).item() for batch in (subject.batch, *halves)
+    )
+    if abs(whole - sum(parts)) < SUMMED * whole:
+        raise PluginError(
+            f"Loss {subject.spec.loss.label} of {ROWS} rows is the sum of those of either half "
+            f"({whole:.4g} = {parts[0]:.4g} + {parts[1]:.4g}), not a mean: it would grow with the batch.",
+            fix='return the mean over the units of the batch, e.g. reduction="mean"',
+            code="loss-is-a-sum",
         )
 
 

@@ -14,6 +14,14 @@ from flops_fit.config.forward import targets_of
 if TYPE_CHECKING:
     import torch
 
+_ERRORS = {
+    "mseloss": "squared difference",
+    "l1loss": "absolute difference",
+    "smoothl1loss": "smooth absolute difference",
+    "huberloss": "Huber's loss",
+}
+"""Losses of torch, functions and modules, that are no likelihood."""
+
 
 class PythonLoss(LossFunction):
     """Calls `function(outputs, targets)`, which returns the mean loss: a scalar tensor."""
@@ -35,6 +43,11 @@ class PythonLoss(LossFunction):
     def label(self) -> str:
         """Name of the function."""
         return getattr(self.function, "__name__", type(self.function).__name__)
+
+    @property
+    def unit(self) -> str:
+        """Nats, which is what functions are asked for, except of torch's errors."""
+        return _ERRORS.get(self.label.lower().replace("_", ""), "nats")
 
     def identity(self) -> dict[str, Any]:
         """Return the function, its source and its settings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.rules import CLOSED, broken_rule
 from flops_fit.config.training import TrainingSpec
 
+DECADE = 10.0
+"""Largest over smallest of budgets that are suggested, at least."""
 MIN_BUDGETS = 7
 """Fewer budgets leave the exponents to chance (docs/explanation/decisions/0002-thin-sweeps.md)."""
 
@@ -51,7 +53,7 @@ def _spelt_out(budgets: object) -> object:
         good = sorted({float(budget) for budget in given if _can_be_spent(budget)})
         raise broken_rule(
             f"{flow(bad)} cannot be spent: a budget is a positive, finite number of FLOPs",
-            fix=f"correct or remove it, e.g. `budgets: {flow(good) if good else _up_to(1e17)}`",
+            fix=f"correct or remove it, e.g. `budgets: {_enough(good)}`",
             code="bad-budget",
         )
     return given
@@ -61,7 +63,7 @@ def _not_several(budget: Any) -> PydanticCustomError:
     stop = float(budget) if _can_be_spent(budget) else 1e17
     return broken_rule(
         f"found {flow(budget)}; a sweep trains at several budgets, to see what compute changes",
-        fix=f"write e.g. `budgets: {_up_to(stop)}`",
+        fix=f"write e.g. `budgets: {_enough([stop])}`",
         code="bad-budget",
     )
 
@@ -73,8 +75,12 @@ def _can_be_spent(budget: Any) -> bool:
         return False
 
 
-def _up_to(budget: float) -> str:
-    return flow({"start": budget / 10, "stop": budget, "count": MIN_BUDGETS})
+def _enough(budgets: Sequence[float]) -> str:
+    """Write these budgets where they are enough, else a range that goes up to the largest of them."""
+    if len(budgets) >= MIN_BUDGETS:
+        return flow(list(budgets))
+    stop = max(budgets, default=1e17)
+    return flow({"start": min([*budgets, stop / DECADE]), "stop": stop, "count": MIN_BUDGETS})
 
 
 def _by_name(kind: str) -> Any:
@@ -115,11 +121,12 @@ class SweepSpec(BaseModel):
 
     @field_validator("budgets")
     @classmethod
-    def _budgets_increase(cls, budgets: tuple[float, ...]) -> tuple[float, ...]:
+    def _budgets_increase(cls, budgets: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
         if (ordered := tuple(sorted(set(budgets)))) != budgets:
+            shown = flow(ordered) if info.data.get("allow_thin_sweep") else _enough(ordered)
             raise broken_rule(
                 f"{flow(budgets)} is not strictly increasing",
-                fix=f"write `budgets: {flow(ordered)}`",
+                fix=f"write `budgets: {shown}`",
                 code="unsorted-budgets",
             )
         return budgets
@@ -132,8 +139,9 @@ class SweepSpec(BaseModel):
         # An unreadable answer to `allow_thin_sweep` is a problem of its own, and is told first.
         if len(budgets) < MIN_BUDGETS and info.data.get("allow_thin_sweep") is False:
             raise broken_rule(
-                f"{len(budgets)} budgets, at least {MIN_BUDGETS} are needed to fit an exponent",
-                fix="add budgets, or accept wide intervals with `allow_thin_sweep: true`",
+                f"{len(budgets)} of at least {MIN_BUDGETS} budgets, which it takes to fit an exponent",
+                fix=f"write e.g. `budgets: {_enough(budgets)}`"
+                + ", or accept wide intervals with `allow_thin_sweep: true`" * (len(budgets) > 1),
                 code="too-few-budgets",
             )
         return budgets
@@ -159,6 +167,10 @@ class SweepSpec(BaseModel):
         """Return the peak learning rate of a model of `n_params` parameters."""
         scaling = self.training.lr_scaling
         return self.peak_lr * (n_params / scaling.at) ** scaling.exponent if scaling else self.peak_lr
+
+    def loss_unit(self, unit: str) -> str:
+        """Return the unit of the loss of data that come in units of `unit`."""
+        return f"{self.loss.unit} per {unit}"
 
     def prior_n_params(self, flops: float) -> float:
         """Guess the compute-optimal size from C = 6·N·D and D = units_per_param·N."""

@@ -50,6 +50,7 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
         *_warmup(runs),
         *_targets(runs),
         *_epochs(runs, data, spec),
+        *_unique_units(data, spec),
         *_learning_rate(runs, spec),
     )
 
@@ -201,10 +202,24 @@ def _epochs(runs: Sequence[PlannedRun], data: DataSpec, spec: SweepSpec) -> list
         few = _warning("repeated-data", problem, _LESS_REPETITION, most, 1.0)
         return [replace(few, severity="info")]
     problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
-    form = f"`fit: {{kind: {KNOWS_REPETITION}, unique_units: {epoch}}}`"
-    many = _warning("many-epochs", problem, f"{_LESS_REPETITION}, or write {form}", most, MAX_EPOCHS)
-    hopeless = most > HOPELESS_EPOCHS and spec.fit.kind != KNOWS_REPETITION
-    return [replace(many, severity="error" if hopeless else "warning")]
+    knows = spec.fit.kind == KNOWS_REPETITION
+    action = _LESS_REPETITION + f", or write {_form_of(epoch)}" * (not knows)
+    many = _warning("many-epochs", problem, action, most, MAX_EPOCHS)
+    return [replace(many, severity="error" if most > HOPELESS_EPOCHS and not knows else "warning")]
+
+
+def _unique_units(data: DataSpec, spec: SweepSpec) -> list[Finding]:
+    """Refuse a form that takes data for fresh which the source has not; it may well have less, of copies."""
+    claimed, epoch = getattr(spec.fit, "unique_units", None), data.n_units
+    if claimed is None or epoch is None or claimed <= epoch * (1 + ON_TARGET):
+        return []
+    problem = f"fit.unique_units is {claimed:.3g}, but one epoch of the data has {epoch:,} {data.unit}s."
+    found = _warning("too-many-unique-units", problem, f"write {_form_of(epoch)}", claimed, epoch)
+    return [replace(found, severity="error")]
+
+
+def _form_of(epoch: int) -> str:
+    return f"`fit: {{kind: {KNOWS_REPETITION}, unique_units: {epoch}}}`"
 
 
 def _warning(

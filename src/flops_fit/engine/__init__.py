@@ -1,5 +1,6 @@
 """Stage 3. A SweepPlan comes in, RunRecords go out: every run trained, committed and counted."""
 
+from flops_fit.engine.console import announce as announce
 from flops_fit.engine.console import console_reporter as console_reporter
 from flops_fit.engine.cost import Estimate as Estimate
 from flops_fit.engine.cost import estimate as estimate

@@ -39,6 +39,12 @@ def console_reporter(
     return _Events(stream) if events else _Lines(stream)
 
 
+def announce(what: str, stream: TextIO, *, quiet: bool = False) -> None:
+    """Tell what takes so long, once for all processes of a job that has not begun yet."""
+    if not quiet and os.environ.get("RANK", "0") == "0":
+        print(what, file=stream, flush=True)
+
+
 class _Troubles:
     """Writes a line for each run that failed or diverged, and nothing else."""
 

@@ -75,6 +75,11 @@ class Tally:
         for row in kept:
             self._count(row)
 
+    @property
+    def flops_left(self) -> float:
+        """FLOPs of the runs that have no row."""
+        return math.fsum(share.flops for share in self._waiting.values())
+
     def add(self, record: RunRecord) -> None:
         """Count a run that has just ended."""
         self._pace.learn(self._waiting[record.run_id], record.wall_s)
@@ -110,7 +115,7 @@ class Tally:
                 running=running,
                 failed=self._failed,
                 total=self._total,
-                flops_done=self._flops_total - math.fsum(share.flops for share in left),
+                flops_done=self._flops_total - self.flops_left,
                 flops_total=self._flops_total,
                 eta_s=self._pace.seconds(left, self._workers) if self._pace.known else None,
                 eta_interval=self._pace.interval(left, self._workers) if self._pace.known else None,

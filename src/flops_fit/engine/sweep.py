@@ -14,6 +14,7 @@ from flops_fit.engine.audit import audits_of, keep_audit
 from flops_fit.engine.executors import count_cores, count_workers, execute
 from flops_fit.engine.in_flight import folder_of, forget
 from flops_fit.engine.job import check_launch, this_job
+from flops_fit.engine.least_time import warn_of_days
 from flops_fit.engine.lock import sole_owner
 from flops_fit.engine.processes import get_ready
 from flops_fit.engine.progress import Progress, Tally
@@ -99,6 +100,8 @@ def _train_missing(
     # A trunk whose state is kept goes on from there; of any other, shared steps are taken again.
     anew = [trunk for trunk in missing if not folder_of(trunk, spec, checkpoints).exists()]
     tally = Tally(shares_of(plan.trunks) | shares_of(anew), kept, workers=workers, report=report)
+    if this_job().is_main:
+        warn_of_days(tally.flops_left, spec, n_processes=this_job().n_processes)
     execution = execute(trunks, spec, workers=workers, checkpoints=checkpoints)
     records: list[RunRecord] = []
     with interrupt.heeded(), tally, closing(execution) as finished:

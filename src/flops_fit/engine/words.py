@@ -20,10 +20,10 @@ def progress_line(progress: Progress) -> str:
 def time_left(progress: Progress, *, since_s: float = 0.0) -> str:
     """Return the ETA with its interval, `since_s` after it was made."""
     value, interval = progress.eta_s or 0.0, progress.eta_interval
-    text = f"about {_duration(value - since_s)} left"
+    text = f"about {duration(value - since_s)} left"
     if interval is None:
         return text
-    low, high = _duration(interval.low - since_s), _duration(interval.high - since_s)
+    low, high = duration(interval.low - since_s), duration(interval.high - since_s)
     return text if low == high else f"{text} ({low} to {high})"
 
 
@@ -37,9 +37,8 @@ def outcome(record: RunRecord) -> str:
     return f"{place}: loss {record.loss:.4f}"
 
 
-def _duration(seconds: float) -> str:
-    seconds = max(seconds, 0.0)
-    minutes, hours = seconds / 60, seconds / 3600
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit of which there are two or more, e.g. '3.5 h'."""
+    units = (("s", 1.0, 0), ("min", 60.0, 0), ("h", 3600.0, 1), ("days", 86_400.0, 1), ("years", 3.156e7, 1))
+    name, size, digits = next((u for u in reversed(units) if seconds >= 2 * u[1]), units[0])
+    return f"{max(seconds, 0.0) / size:,.{digits}f} {name}"

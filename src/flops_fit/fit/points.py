@@ -125,9 +125,13 @@ def _trunks(records: Sequence[RunRecord]) -> Ints:
 
 def _nothing_to_fit(excluded: Sequence[Excluded]) -> FitError:
     first = f", first of all {excluded[0].run_id}: {excluded[0].reason}" if excluded else ""
+    negative = bool(excluded) and all(run.reason.startswith("loss is") for run in excluded)
+    fix = "train at least three budgets of five sizes each, or look at why the runs failed"
+    if negative:
+        fix = "fit a loss above 0, which falls towards a floor: look for a wrong sign, or for a score"
     return FitError(
         f"None of the {len(excluded)} runs has a loss that can be fitted{first}.",
-        fix="train at least three budgets of five sizes each, or look at why the runs failed",
+        fix=fix,
         code="no-usable-runs",
     )
 

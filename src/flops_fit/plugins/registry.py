@@ -169,6 +169,26 @@ _NOUNS = {
 """What messages call a component that fills a field of a spec."""
 
 
+_SLIP = 0.8
+"""Similarity from which on a name is another, misspelt."""
+_PARTICLE = 2
+"""Letters of a word that tells nothing, such as the n of n_min."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close."""
-    return "".join(f"use {near!r}" for near in difflib.get_close_matches(name, list(choices), n=1))
+    """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close.
+
+    A slip of spelling comes first, then its initials (`lr` for learning_rate), then a word that both have.
+    """
+    known = list(choices)
+    found = [
+        *difflib.get_close_matches(name, known, n=1, cutoff=_SLIP),
+        *(choice for choice in known if choice == "".join(word[:1] for word in name.split("_"))),
+        *(choice for choice in known if _words(name) & _words(choice)),
+        *difflib.get_close_matches(name, known, n=1),
+    ]
+    return f"use {found[0]!r}" if found else ""
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in name.split("_") if len(word) > _PARTICLE}

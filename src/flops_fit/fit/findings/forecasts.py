@@ -34,6 +34,8 @@ _LARGE = 0.1
 miss upper losses by 0.3% to 2%."""
 _WIDENED = 1.05
 """Inflation of the intervals that already reckons with such misses."""
+_ROUNDING = 1e-6
+"""Residual of ln loss below which there is no noise to compare with: tables round losses more than that."""
 _TRUSTED = 0.75
 """Share of the runs held out that the fit to all must believe."""
 
@@ -129,7 +131,7 @@ def _surprise(points: Points, law: SurfaceLaw, held_out: _Mask) -> tuple[float, 
     spare = len(residuals) - J.shape[1]
     if not len(misses) or spare < 1:
         return 1.0, 0.0, 0.0
-    scale = float(residuals @ residuals) / spare
+    scale = max(float(residuals @ residuals) / spare, _ROUNDING**2)
     spread = scale * (np.eye(len(misses)) + above @ np.linalg.pinv(below.T @ below) @ above.T)
     statistic = float(misses @ np.linalg.solve(spread, misses)) / len(misses)
     size, bias = np.expm1([np.abs(misses).mean(), misses.mean()])

@@ -1,0 +1,67 @@
+"""What a directory held before does not answer for what it holds now, and is not lost."""
+
+import json
+import logging
+from dataclasses import asdict
+
+import pytest
+
+from flops_fit.config import MadeFrom
+from flops_fit.result.earlier import set_aside
+
+OURS = MadeFrom(
+    model="gpt",
+    model_options={"c_emb": 4.0},
+    data="text",
+    data_options={},
+    epoch=None,
+    loss="cross_entropy",
+    flop_counter="traced",
+    training={"betas": (0.9, 0.99)},
+    lr=0.5,
+    lr_transfers=True,
+    seeds=(0,),
+    versions={"torch": "2"},
+)
+
+
+@pytest.fixture
+def held(tmp_path):
+    def hold(**changes):
+        (tmp_path / "law.json").write_text(json.dumps({"made_from": asdict(OURS) | changes}))
+        (tmp_path / "report.html").write_text("of that law")
+        return tmp_path
+
+    return hold
+
+
+def test_the_law_of_another_sweep_is_set_aside_with_what_shows_it(held, caplog):
+    out = held(data="images")
+    with caplog.at_level(logging.WARNING):
+        set_aside(out, OURS, beside=("report.html", "plots"))
+    assert not (out / "law.json").exists()
+    assert (out / "earlier" / "1" / "report.html").read_text() == "of that law"
+    assert "another sweep, gpt on images" in caplog.text
+    held(lr=0.1)
+    set_aside(out, OURS, beside=("report.html", "plots"))
+    assert (out / "earlier" / "2" / "law.json").exists()
+    assert (out / "earlier" / "1" / "law.json").exists()
+
+
+@pytest.mark.parametrize("changes", [{}, {"seeds": [0, 1]}, {"versions": {"torch": "9"}}])
+def test_the_same_sweep_made_longer_keeps_its_law(held, changes):
+    out = held(**changes)
+    set_aside(out, OURS, beside=("report.html",))
+    assert (out / "law.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"made_from": null}'])
+def test_what_is_no_law_of_a_sweep_stays_where_it_is(tmp_path, text):
+    (tmp_path / "law.json").write_text(text)
+    set_aside(tmp_path, OURS, beside=())
+    assert (tmp_path / "law.json").read_text() == text
+
+
+def test_where_there_is_none_nothing_happens(tmp_path):
+    set_aside(tmp_path, OURS, beside=("report.html",))
+    assert list(tmp_path.iterdir()) == []
