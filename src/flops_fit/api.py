@@ -217,9 +217,10 @@ def load(path: str | Path) -> ScalingResult:
 
 def export_runs(directory: str | Path, to: str | Path) -> int:
     """Write the runs of a sweep directory as CSV, Parquet or JSON lines, by suffix, and return how many."""
-    records = read_sweep(Path(directory)).records
-    write_table(records, to)
-    return len(records)
+    runs = read_sweep(Path(directory))
+    units = {"unit": runs.unit, "loss_unit": runs.loss_unit}
+    write_table(runs.records, to, units={k: v for k, v in units.items() if v not in {"unit", "unknown"}})
+    return len(runs.records)
 
 
 def _probed(spec: SweepSpec, *, simulate: bool) -> Probe:

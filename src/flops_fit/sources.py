@@ -51,7 +51,11 @@ def read_runs(
     if isinstance(source, str | Path | DataFrame) and not is_sweep:
         table = load_table(source, columns=columns, where=where, layout=layout)
         return Runs(
-            records=table.records, labels=table.labels, findings=table.findings, loss_unit=table.loss_unit
+            records=table.records,
+            labels=table.labels,
+            unit=table.unit,
+            loss_unit=table.loss_unit,
+            findings=table.findings,
         )
     if columns or where or layout:
         raise TableError(

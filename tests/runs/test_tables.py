@@ -2,7 +2,7 @@ import json
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flops_fit.errors import StoreError, TableError
@@ -52,6 +52,24 @@ def test_runs_written_are_read_back_exactly(tmp_path_factory, suffix, runs):
     path = tmp_path_factory.mktemp("round-trip") / f"runs.{suffix}"
     write_table(runs, path)
     assert read_table(path) == tuple(runs)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+@given(runs=st.lists(records(), min_size=1, max_size=3))
+@settings(max_examples=10)
+def test_units_go_with_the_runs(tmp_path_factory, suffix, runs):
+    path = tmp_path_factory.mktemp("units") / f"runs.{suffix}"
+    write_table(runs, path, units={"unit": "token", "loss_unit": "nats per token"})
+    table = load_table(path)
+    assert table.records == tuple(runs)
+    assert (table.unit, table.loss_unit) == ("token", "nats per token")
+
+
+def test_units_that_differ_between_rows_declare_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text("N,D,loss,unit\n1e6,1e8,3.5,token\n2e6,1e8,3.4,image\n")
+    table = load_table(tmp_path / "t.csv")
+    assert table.unit == "unit"
+    assert table.labels == {"unit": ("token", "image")}
 
 
 def test_columns_stand_in_the_documented_order(tmp_path):

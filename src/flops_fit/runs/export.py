@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flops_fit.errors import TableError, unwritable
@@ -19,10 +19,17 @@ COLUMNS = (*_FIRST.split(), *(name for name in record.COLUMNS if name not in _FI
 """Columns of an exported table, in order."""
 
 
-def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
+def write_table(
+    records: Sequence[RunRecord], path: str | Path, *, units: Mapping[str, str] | None = None
+) -> None:
     """Write runs in the order of `COLUMNS`, in the format that the suffix names; CSV where there is none.
 
-    `read_table` gives the same runs back.
+    `load_table` gives the same runs back.
+
+    Args:
+        records: The runs.
+        path: Where to.
+        units: Further columns that say the same of every run: `unit` of D, `loss_unit`.
 
     Raises:
         TableError: `unknown-format`, or `needs-pyarrow` for Parquet where it is not installed.
@@ -32,34 +39,38 @@ def write_table(records: Sequence[RunRecord], path: str | Path) -> None:
     suffix = target.suffix.lower()
     try:
         if suffix in PARQUET:
-            _write_parquet(records, target)
+            _write_parquet(records, target, units or {})
         elif suffix in JSON_LINES:
-            _write_json_lines(records, target)
+            _write_json_lines(records, target, units or {})
         elif suffix in {".csv", ""}:
-            _write_csv(records, target)
+            _write_csv(records, target, units or {})
         else:
             raise _unknown_format(target)
     except OSError as error:
         raise unwritable(target, error) from None
 
 
-def _write_csv(records: Sequence[RunRecord], path: Path) -> None:
+def _write_csv(records: Sequence[RunRecord], path: Path, units: Mapping[str, str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([written(getattr(record, name)) for name in COLUMNS] for record in records)
+        writer.writerow([*COLUMNS, *units])
+        writer.writerows(
+            [*(written(getattr(record, name)) for name in COLUMNS), *units.values()] for record in records
+        )
 
 
-def _write_json_lines(records: Sequence[RunRecord], path: Path) -> None:
-    lines = (json.dumps({name: getattr(record, name) for name in COLUMNS}) for record in records)
+def _write_json_lines(records: Sequence[RunRecord], path: Path, units: Mapping[str, str]) -> None:
+    lines = (json.dumps({**{name: getattr(record, name) for name in COLUMNS}, **units}) for record in records)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _write_parquet(records: Sequence[RunRecord], path: Path) -> None:
+def _write_parquet(records: Sequence[RunRecord], path: Path, units: Mapping[str, str]) -> None:
     pa, pq = arrow()
     types = {"float": pa.float64(), "int": pa.int64(), "text": pa.string(), "metrics": pa.string()}
-    schema = pa.schema([(name, types[KINDS[name].stored]) for name in COLUMNS])
+    stored = {name: KINDS[name].stored for name in COLUMNS} | dict.fromkeys(units, "text")
+    schema = pa.schema([(name, types[kind]) for name, kind in stored.items()])
     cells = {name: [getattr(record, name) for record in records] for name in COLUMNS}
+    cells |= {name: [unit] * len(records) for name, unit in units.items()}
     cells["metrics"] = [metrics_as_text(record.metrics) for record in records]
     pq.write_table(pa.table(cells, schema=schema), path)
 

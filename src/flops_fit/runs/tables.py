@@ -31,8 +31,10 @@ class Table:
     records: tuple[RunRecord, ...]
     labels: Mapping[str, tuple[str, ...]]
     """Column to the text of each run, e.g. which data it was trained on."""
+    unit: str = "unit"
+    """Of D, where a column `unit` says the same of every run."""
     loss_unit: str = "unknown"
-    """Of the loss, where the layout says."""
+    """Of the loss, where the layout or a column `loss_unit` says."""
     findings: tuple[Finding, ...] = ()
     """What its columns say that the runs do not."""
 
@@ -60,6 +62,7 @@ def load_table(
     Columns N, D and loss are needed; C (FLOPs), budget, seed and every column of our own exports are used
     where they are there. Without C, compute is 6·N·D. A column `group` of numbers is taken for `budget` where
     there is no column of that name; one that holds text names no budgets.
+    Columns `unit` and `loss_unit` say what D and the loss are counted in.
     Columns `config` and `summary` that hold objects become one column per key, e.g. `config.n_params`.
 
     Args:
@@ -90,11 +93,13 @@ def load_table(
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
         raise collected(table.source, complaints)
-    records = tuple(_record(found, row) for row in rows)
+    records, labels = tuple(_record(found, row) for row in rows), _labels(found, rows)
+    units = {name: labels.pop(name) for name in ("unit", "loss_unit") if len(set(labels.get(name, ()))) == 1}
     return Table(
         records=records,
-        labels=_labels(found, rows),
-        loss_unit=loss_unit,
+        labels=labels,
+        unit=units.get("unit", ("unit",))[0],
+        loss_unit=loss_unit if layout else units.get("loss_unit", ("unknown",))[0],
         findings=(
             *budget_findings(found, rows),
             *step_findings(found),
