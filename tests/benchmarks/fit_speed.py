@@ -1,11 +1,11 @@
 """Time of a fit with 1000 draws, beside the `chinchilla` package 0.2.0 and a plain multi-start L-BFGS.
 
-Both others minimise the log-Huber(1e-3) objective of arXiv:2203.15556 from every point of a grid of starts with
-numerical gradients, and keep the best. Their time is that of some of the 3125 starts, scaled to all; their
-objective is the best of those tried, among them those nearest to the truth, which nobody knows: the comparison
-flatters them. They make one fit and no draws; ours is `fit_surface` whole, with the choice of a window, the
-backtest of intervals, the sandwich and the profile. The package is timed without its pictures. The target is
-the package's; where it is not installed, the plain way, our own few lines, stands in for it.
+Both others minimise the log-Huber(1e-3) objective of arXiv:2203.15556 from every point of a grid of starts
+with numerical gradients, and keep the best. Their time is that of some of the 3125 starts, scaled to all;
+their objective is the best of those tried, among them those nearest to the truth, which nobody knows: the
+comparison flatters them. They make one fit and no draws; ours is `fit_surface` whole, with the choice of a
+window, the backtest of intervals, the sandwich and the profile. The package is timed without its pictures.
+The target is about the package; where it is not installed, the plain way, our own few lines, stands in.
 Exits 1 where a target is missed.
 
 usage: OMP_NUM_THREADS=1 uv run --with chinchilla==0.2.0 python tests/benchmarks/fit_speed.py [--starts 60]
