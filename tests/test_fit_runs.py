@@ -272,3 +272,13 @@ def test_a_layout_declares_the_unit_of_the_loss_unless_somebody_knows_better():
     for declared, unit in (("unknown", "bits per byte"), ("nats per token", "nats per token")):
         fitted = flops_fit.fit_runs(theirs, layout="nanochat", form="m1", loss_unit=declared)
         assert fitted.law.loss_unit == unit
+
+
+def test_a_law_of_other_runs_is_not_kept_in_a_sweeps_directory(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "runs.sqlite").write_text("")
+    (tmp_path / "runs.csv").write_text("N,D,loss\n1e8,2e9,3.1\n")
+    with pytest.raises(FlopsFitError, match="holds the runs of a sweep") as refusal:
+        flops_fit.fit_runs(tmp_path / "runs.csv", out=tmp_path / "sweep")
+    assert refusal.value.code == "holds-a-sweep"
+    assert "sweep-law" in refusal.value.fix

@@ -154,13 +154,22 @@ def test_what_is_out_of_reach_is_told_in_the_notation_of_answers(law, capsys, as
 
 def test_a_sweep_under_way_says_how_it_goes_on_and_plot_what_it_can_draw(tmp_path, capsys):
     RunStore(tmp_path / "runs.sqlite").close()
+    (tmp_path / "spec.json").write_text('{"spec": {"model": {"kind": "gpt"}}}')
     for command in ("plot", "predict", "table", "report", "checklist"):
         assert main([command, str(tmp_path), *(["--flops", "1e18"] if command == "predict" else [])]) == 2
         told = capsys.readouterr().err
         assert f"There is no law in {tmp_path} yet: its sweep is under way or was stopped" in told
-        assert "go on with it: flops-fit run SPEC; or fit the runs that it has: flops-fit fit" in told
+        again = f"go on with it: flops-fit run {tmp_path / 'spec.json'}"
+        assert f"{again}; or fit the runs that it has: flops-fit fit {tmp_path} --out" in told
         curves = f"the losses so far: flops-fit plot {tmp_path} --curves\n"
         assert (curves in told) == (command == "plot")
+
+
+def test_a_sweep_of_own_objects_goes_on_by_the_call_that_began_it(tmp_path, capsys):
+    RunStore(tmp_path / "runs.sqlite").close()
+    (tmp_path / "spec.json").write_text('{"spec": {"model": {"kind": "python_model"}}}')
+    assert main(["table", str(tmp_path)]) == 2
+    assert "go on with it by the call that began it; or fit" in capsys.readouterr().err
 
 
 def test_a_sweep_of_which_no_run_has_ended_has_no_curves_yet(tmp_path, capsys):

@@ -31,7 +31,15 @@ from flops_fit.result import load as load_law
 from flops_fit.result.earlier import set_aside
 from flops_fit.result.scaling import LAW_FILE
 from flops_fit.runs import RUNS_FILE, audit_findings, measured_speed, write_table
-from flops_fit.sources import SPEC_FILE, RunSource, check_arguments, is_table, read_runs, read_sweep
+from flops_fit.sources import (
+    SPEC_FILE,
+    RunSource,
+    check_arguments,
+    check_free,
+    is_table,
+    read_runs,
+    read_sweep,
+)
 
 if TYPE_CHECKING:
     from flops_fit.components import FitForm, FlopCounter, LossFunction
@@ -181,6 +189,7 @@ def fit_runs(
         FlopsFitError: One clear message with its fix; see docs/reference/errors.md.
     """
     check_arguments(loss_unit=loss_unit, unit=unit, out=out)
+    check_free(out, source)
     runs = read_runs(source, columns=columns, where=where, layout=layout)
     loss_unit = runs.loss_unit if loss_unit == "unknown" else loss_unit
     form = runs.form if form is None else form

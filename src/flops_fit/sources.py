@@ -11,7 +11,7 @@ from typing import Any
 
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
-from flops_fit.errors import StoreError, TableError, by_interface
+from flops_fit.errors import StoreError, TableError, by_interface, text_argument
 from flops_fit.runs import RUNS_FILE, TABLES, DataFrame, RunRecord, RunStore, audit_findings, load_table
 
 RunSource = str | Path | DataFrame | Sequence[RunRecord]
@@ -134,3 +134,21 @@ def is_table(path: Path) -> bool:
         return path.read_text(encoding="utf-8").lstrip().startswith("[")
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def check_free(out: object, source: RunSource) -> None:
+    """Refuse to keep a law where the runs of another sweep are: it would answer for them.
+
+    Raises:
+        StoreError: `holds-a-sweep`.
+    """
+    if not isinstance(out, str | Path) or not (Path(out) / RUNS_FILE).is_file():
+        return
+    if isinstance(source, str | Path) and Path(source).resolve() == Path(out).resolve():
+        return
+    other = f"{out}-law"
+    raise StoreError(
+        f"{out} holds the runs of a sweep; the law of other runs would take the place of theirs.",
+        fix=f"keep it elsewhere, e.g. {text_argument('out', other)}",
+        code="holds-a-sweep",
+    )

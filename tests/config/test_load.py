@@ -289,7 +289,7 @@ def test_a_missing_file_suggests_its_neighbour(written):
 
 
 def test_a_missing_file_without_neighbours_suggests_init(tmp_path):
-    assert "flops-fit init --out sweep.yaml" in refused(tmp_path / "a.yaml").fix
+    assert "flops-fit init --out new.yaml" in refused(tmp_path / "a.yaml").fix
 
 
 @pytest.mark.parametrize("source", [".", "a\0.yaml", "x" * 5000 + ".yaml"], ids=["folder", "null", "long"])

@@ -103,8 +103,10 @@ def test_a_form_that_knows_of_repetition_may_be_fitted_to_many_epochs(codes):
 
 def test_many_epochs_are_told_with_the_form_to_write(codes):
     budgets = tuple(1e15 * 1.5**i for i in range(7))
-    found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets)
-    assert "`fit: {kind: data_constrained, unique_units: 10000000}`" in found["many-epochs"].action
+    found = codes({"n_units": 2 * 10**8, "n_min": 1e6}, budgets=budgets)
+    assert "`fit: {kind: data_constrained, unique_units: 200000000}`" in found["many-epochs"].action
+    hopeless = codes({"n_units": 10**6, "n_min": 1e6}, budgets=budgets)
+    assert "data_constrained" not in hopeless["many-epochs"].action
 
 
 @pytest.mark.parametrize(

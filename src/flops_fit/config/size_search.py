@@ -14,6 +14,8 @@ GROWTH = 1.06
 STEP = 2 ** (1 / 3)
 """Least ratio of parameters between neighbours of a ladder."""
 MOST_TRIES = 400
+MOST_REFUSALS = 20
+"""In a row, after which a class is taken to accept no larger integer: a width of 2^n soon fits nowhere."""
 
 
 def search_sizes(count: Callable[[int], int], n_min: float, n_max: float) -> list[int]:
@@ -38,12 +40,13 @@ def _candidates(count: Callable[[int], int], n_max: float) -> Iterator[int]:
     yield from accepted
     if not accepted or not _grows(count, accepted):
         return
-    divisor, value = math.gcd(*accepted), accepted[-1]
+    divisor, value, refused = math.gcd(*accepted), accepted[-1], 0
     for _ in range(MOST_TRIES):
-        value = max(value + divisor, round(value * GROWTH / divisor) * divisor)
-        if count(value) > n_max:
+        if count(value) > n_max or refused == MOST_REFUSALS:
             return
-        if count(value):
+        value = max(value + divisor, round(value * GROWTH / divisor) * divisor)
+        refused = 0 if count(value) else refused + 1
+        if 0 < count(value) <= n_max:
             yield value
 
 

@@ -17,7 +17,7 @@ from flops_fit.errors import SpecError, near_file
 Place = tuple[str | int, ...]
 """Where a value stands, e.g. ("model", "depth") or ("budgets", 3)."""
 
-EXAMPLE = "flops-fit init --out sweep.yaml"
+EXAMPLE = "flops-fit init --out new.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

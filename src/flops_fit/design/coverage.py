@@ -29,6 +29,8 @@ MAX_EPOCHS, HOPELESS_EPOCHS = 4.0, 16.0
 
 Source: Muennighoff et al. 2023, arXiv:2305.16264, abstract; around 16 epochs they see returns diminish.
 """
+MOST_EPOCHS_TO_FIT = 100.0
+"""Epochs up to which a form that knows of repetition is offered: beyond, data are worth hardly more."""
 KNOWS_REPETITION = "data_constrained"
 """The fit form in which epochs beyond the first count for less."""
 _LESS_REPETITION = "use more data, lower the budgets, or raise design.n_min"
@@ -203,7 +205,7 @@ def _epochs(runs: Sequence[PlannedRun], data: DataSpec, spec: SweepSpec) -> list
         return [replace(few, severity="info")]
     problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
     knows = spec.fit.kind == KNOWS_REPETITION
-    action = _LESS_REPETITION + f", or write {_form_of(epoch)}" * (not knows)
+    action = _LESS_REPETITION + f", or write {_form_of(epoch)}" * (not knows and most <= MOST_EPOCHS_TO_FIT)
     many = _warning("many-epochs", problem, action, most, MAX_EPOCHS)
     return [replace(many, severity="error" if most > HOPELESS_EPOCHS and not knows else "warning")]
 

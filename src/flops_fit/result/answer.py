@@ -111,6 +111,9 @@ def _split(law: ScalingLaw, given: Allocation) -> Prediction:
     n_params, n_units = given.n_params, given.n_units
     flops = n_units * law.points.flops_per_unit(n_params)
     best, loss = predict(law, flops), _loss_at(law, n_params, n_units)
+    excess = _excess(law, best, n_params, loss.value)
+    if any(doubts_beyond_runs(law, flops, n_params)):
+        excess = _at_least_as_open(excess, loss, best.loss)
     return with_doubts(
         law,
         replace(
@@ -121,7 +124,7 @@ def _split(law: ScalingLaw, given: Allocation) -> Prediction:
             n_params_interval=_exactly(n_params),
             n_units_interval=_exactly(n_units),
             loss_interval=loss.interval,
-            excess=_excess(law, best, n_params, loss.value),
+            excess=excess,
         ),
         doubts_off_optimum(law, flops, n_params, n_units),
     )
@@ -143,6 +146,15 @@ def _excess(law: ScalingLaw, best: Prediction, n_params: float, loss: float) -> 
     value = max(loss - best.loss, 0.0)
     return Estimate(
         value=value, interval=Interval(min(low, value), max(float(excess.max()), value), sizes.level)
+    )
+
+
+def _at_least_as_open(excess: Estimate, loss: Estimate, least: float) -> Estimate:
+    """Widen what a size loses to what its loss may be: beyond the runs the shape of the curve is a guess."""
+    low, high = (max(end - least, 0.0) for end in (loss.interval.low, loss.interval.high))
+    ends = excess.interval
+    return Estimate(
+        value=excess.value, interval=Interval(min(ends.low, low), max(ends.high, high), ends.level)
     )
 
 

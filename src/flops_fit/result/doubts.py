@@ -18,6 +18,8 @@ UNSUPPORTED = "NOT SUPPORTED:"
 """How a doubt begins that leaves nothing to believe."""
 _SOME = 1.005
 """Times above which a distance from the best size is worth a number."""
+_FAR_OFF = 10.0
+"""Times by which a size may lie further from the best one than any run did for runs to bear on its loss."""
 _MARGIN = 0.1
 """e-folds of N by which a size may lie further from the best one than any run did."""
 
@@ -71,7 +73,8 @@ def doubts_beyond_runs(law: ScalingLaw, flops: float, n_params: float) -> Iterat
 def _far_off(away: float, side: str, reach: float) -> Doubt:
     """Doubt a size so many e-folds off the best one, where runs lay up to `reach` off theirs."""
     best = f" times {side} the size of least loss for this training compute"
-    return Doubt("N is", float(np.exp(away)), f"{best}; {_reached(reach)} {side} its own.")
+    before = f"{UNSUPPORTED} N is" if away - max(reach, 0.0) > np.log(_FAR_OFF) else "N is"
+    return Doubt(before, float(np.exp(away)), f"{best}; {_reached(reach)} {side} its own.")
 
 
 def _reached(reach: float) -> str:

@@ -149,7 +149,7 @@ def _out_of_reach(law: ScalingLaw, sought: Sought) -> FitError:
     low, top = law.flops_range
     return FitError(
         f"Nowhere between {numbers.compute(_LEAST)} and {numbers.compute(LARGEST)} FLOPs is {sought.called} "
-        f"compute-optimal: this law stays between {between(_LEAST, LARGEST)}.",
+        f"compute-optimal: this law stays between {between(_LEAST, LARGEST).rstrip('.')}.",
         fix=f"ask for something between {between(low, 10 * top)}, which the smallest budget trained and ten "
         "times the largest reach",
         code="out-of-reach",

@@ -122,7 +122,7 @@ class ScalingResult:
 
     def chinchilla_table(
         self,
-        budgets: Sequence[float] = (),
+        budgets: float | Sequence[float] = (),
         format: str = "markdown",  # noqa: A002 - what its users look for
     ) -> str:
         """Return the optimum of each budget as a table, which interpreters show as it is.
@@ -137,9 +137,10 @@ class ScalingResult:
         Raises:
             FitError: `bad-query` or `unknown-format`.
         """
-        for budget in budgets:
+        asked = (budgets,) if isinstance(budgets, int | float) else tuple(budgets)
+        for budget in asked:
             check_positive(flops=budget)
-        table = self._table(budgets)
+        table = self._table(asked)
         if format != "markdown":
             return Shown(written(table, format))
         shown = ShownTable(written(table, format))

@@ -19,6 +19,7 @@ from flops_fit.runs.record import RunRecord
 from flops_fit.runs.repetition import repetition_findings
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
 from flops_fit.runs.steps import step_findings
+from flops_fit.runs.strange import strange_findings
 from flops_fit.runs.unfold import unfolded
 from flops_fit.runs.unused import unused_findings
 from flops_fit.runs.where import chosen
@@ -101,6 +102,7 @@ def load_table(
         unit=units.get("unit", ("unit",))[0],
         loss_unit=loss_unit if layout else units.get("loss_unit", ("unknown",))[0],
         findings=(
+            *strange_findings(found, rows),
             *budget_findings(found, rows),
             *step_findings(found),
             *repetition_findings(found, rows),

@@ -36,7 +36,7 @@ def _unused(columns: Columns, rows: Sequence[Row]) -> Iterator[tuple[str, list[s
     for place, name in enumerate(columns.names):
         is_told = tells_of_repetition(name) or ("flops" not in columns.places and sounds_like_compute(name))
         cells = [row.cells[place].strip() for row in rows]
-        if place not in used and not is_told and len(set(cells)) > 1:
+        if name and place not in used and not is_told and len(set(cells)) > 1:
             yield name, cells
 
 

@@ -1,0 +1,67 @@
+"""Columns that can be read and hardly hold what they are taken for: swapped, in millions, or no mean loss."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from flops_fit.design.grid import Finding
+from flops_fit.errors import argument, text_argument
+from flops_fit.runs.cells import number
+from flops_fit.runs.columns import Columns
+from flops_fit.runs.guesses import likely
+from flops_fit.runs.rows import Row
+
+_RATIOS = (1e-3, 1e6)
+"""D/N of real runs: images per parameter of a large model, tokens per parameter of a tiny one."""
+_LARGEST_LOSS = 20.0
+"""Nats per unit: a uniform guess among half a billion classes."""
+
+
+def strange_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
+    """Return `swapped-columns`, `odd-ratio` and `large-losses`, as far as they apply."""
+    return (*_swapped(columns), *_odd_ratio(columns, rows), *_large_losses(columns, rows))
+
+
+def _swapped(columns: Columns) -> Iterator[Finding]:
+    size, data = columns.called("n_params"), columns.called("n_units")
+    if not (likely("n_units", [size]) and likely("n_params", [data])) or likely("n_params", [size]):
+        return
+    yield Finding(
+        code="swapped-columns",
+        severity="warning",
+        message=f"N is read from column {size!r} and D from {data!r}, which sound like the other way round.",
+        action=f"if so, say {text_argument('columns', {'N': data, 'D': size})}",
+    )
+
+
+def _odd_ratio(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+    pairs = zip(_numbers(columns, rows, "n_params"), _numbers(columns, rows, "n_units"), strict=True)
+    ratios = [units / size for size, units in pairs if size and units]
+    if not ratios or _RATIOS[0] <= (middle := median(ratios)) <= _RATIOS[1]:
+        return
+    yield Finding(
+        code="odd-ratio",
+        severity="warning",
+        message=f"D is {middle:.3g} times N in the middle run, as hardly any model is trained.",
+        action="give N in parameters and D in single tokens or samples, neither in millions, nor swapped",
+        value=middle,
+        threshold=_RATIOS[0] if middle < 1 else _RATIOS[1],
+    )
+
+
+def _large_losses(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+    losses = [loss for loss in _numbers(columns, rows, "loss") if loss]
+    if not losses or (middle := median(losses)) <= _LARGEST_LOSS:
+        return
+    yield Finding(
+        code="large-losses",
+        severity="info",
+        message=f"Losses are about {middle:.3g}, more than any mean cross-entropy of a unit in nats.",
+        action="divide sums by the units of a batch, and take the logarithm of perplexities; "
+        f"of another loss, say what it is: {argument('loss_unit')}",
+        value=middle,
+        threshold=_LARGEST_LOSS,
+    )
+
+
+def _numbers(columns: Columns, rows: Sequence[Row], name: str) -> list[float | None]:
+    return [number(columns.cell(row.cells, name)) for row in rows]
