@@ -14,7 +14,7 @@ GROWTH = 1.06
 STEP = 2 ** (1 / 3)
 """Least ratio of parameters between neighbours of a ladder."""
 MOST_TRIES = 400
-MOST_REFUSALS = 20
+MOST_REFUSALS = 60
 """In a row, after which a class is taken to accept no larger integer: a width of 2^n soon fits nowhere."""
 
 
