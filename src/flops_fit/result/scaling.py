@@ -100,10 +100,10 @@ class ScalingResult:
         if not accept_unreliable:
             check_reliable(self.law)
             if question.flops is not None:
-                check_near(self.law, question.flops)
+                check_near(self.law, question.flops, asked=True)
         prediction = answer(self.law, question)
         if not accept_unreliable:
-            check_near(self.law, prediction.flops)
+            check_near(self.law, prediction.flops, asked=question.flops is not None)
             check_known(prediction)
         if spent is not None and question.given == {"flops"}:
             prediction = with_uncertain_flops(self.law, prediction, spent.interval)

@@ -23,21 +23,18 @@ def check_reliable(law: ScalingLaw) -> None:
         )
 
 
-def check_near(law: ScalingLaw, flops: float) -> None:
-    """Refuse compute that nothing in the runs bears on.
+def check_near(law: ScalingLaw, flops: float, *, asked: bool) -> None:
+    """Refuse compute that nothing in the runs bears on; `asked` is whether it was given, not found.
 
     Raises:
         FitError: `far-extrapolation`.
     """
     low, top = law.flops_range
+    subject = f"{flops:.3g} FLOPs" if asked else f"What is asked for takes {flops:.3g} FLOPs, which"
     if flops > FAR * ROUNDED * top:
-        raise _far(
-            f"{flops:.3g} FLOPs is {flops / top:.3g} times the largest budget trained ({top:.3g})", "larger"
-        )
+        raise _far(f"{subject} is {flops / top:.3g} times the largest budget trained ({top:.3g})", "larger")
     if flops * FAR * ROUNDED < low:
-        raise _far(
-            f"{flops:.3g} FLOPs is {flops / low:.3g} of the smallest budget trained ({low:.3g})", "smaller"
-        )
+        raise _far(f"{subject} is {flops / low:.3g} of the smallest budget trained ({low:.3g})", "smaller")
 
 
 def _far(where: str, wanted: str) -> FitError:
