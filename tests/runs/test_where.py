@@ -75,7 +75,9 @@ def test_a_choice_that_leaves_nothing_is_put_right(frame, where, message, fix):
     assert caught.value.code == "bad-where"
 
 
-MARK = "give the table a column `status` that says `failed` (or `diverged`) for them"
+MARK = (
+    "give the table a column `status` that says `failed` (or `diverged`) for them, and nothing for the others"
+)
 
 
 @pytest.mark.parametrize(
