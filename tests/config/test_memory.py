@@ -4,6 +4,7 @@ import pytest
 
 from flops_fit.config import load_spec, memory, probe, probe_ladder
 from flops_fit.config.memory import in_words
+from flops_fit.design import check_worth_training, plan_sweep
 from flops_fit.errors import SpecError
 
 
@@ -36,6 +37,17 @@ def test_the_budgets_that_are_suggested_fit(monkeypatch):
     probed = probe(load_spec(given | {"budgets": {"start": start, "stop": stop}}))
     needed = probe_ladder.BYTES_PER_PARAM * probed.sizes[-1].size.n_params
     assert probe_ladder.ROOM * needed <= 4_000_000, in_words(needed)
+
+
+def test_the_budgets_that_are_suggested_suit_the_data_too():
+    """A plan of them repeats no run's data too often to be trained."""
+    given = {"model": "gpt", "data": "stdlib_text", "budgets": {"start": 1e24, "stop": 1e25}}
+    with pytest.raises(SpecError) as refusal:
+        probe(load_spec(given))
+    fix = refusal.value.fix
+    start, stop = (float(fix.partition(f"{name}: ")[2].partition(",")[0]) for name in ("start", "stop"))
+    spec = load_spec(given | {"budgets": {"start": start, "stop": stop}})
+    check_worth_training(plan_sweep(spec, probe(spec)))
 
 
 def test_a_least_size_that_was_asked_for_is_what_to_lower(monkeypatch):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flops_fit.config.pasteable import fitted_again_from, told_in_python
+from flops_fit.config.pasteable import as_meant, fitted_again_from, told_in_python
 from flops_fit.errors import (
     FitError,
     PluginError,
@@ -46,6 +46,15 @@ def test_a_fix_can_be_pasted_into_the_call(where, fix, pasteable):
         raise SpecError.of([problem], source="the spec")
     assert caught.value.fix == caught.value.problems[0].fix == pasteable
     assert f"{where.replace('budgets', 'compute_budgets')}: is wrong" in str(caught.value)
+
+
+def test_advice_is_spelt_as_arguments_where_these_were_given():
+    advice = "raise design.n_min, or write `fit: {kind: bounded}`"
+    assert as_meant(advice) == advice
+    with told_in_python(arguments=False):
+        assert as_meant(advice) == advice
+    with told_in_python(arguments=True):
+        assert as_meant(advice) == "raise design.n_min, or write `fit={'kind': 'bounded'}`"
 
 
 def test_an_error_from_below_is_shown_once_with_its_cause():

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _ARGUMENTS = {"budgets": "compute_budgets"}
 _GIVEN = {"budgets", "seeds", "design", "training", "flops", "fit", "output_dir", "allow_thin_sweep"}
 """Fields of a spec that are arguments too; the others are described by objects."""
 _FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
+_MEANT = ContextVar("arguments of a call are meant, not fields of a spec", default=False)
 _FORM = re.compile(r'--form \w+|form="\w+"')
 
 
@@ -33,6 +35,7 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
     Raises:
         FlopsFitError: the same object that the block raised, so that nothing is shown twice.
     """
+    meant = _MEANT.set(arguments)
     try:
         yield
     except FlopsFitError as error:
@@ -45,6 +48,13 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
             error.problem = error.problem.replace("in the spec", "in the arguments")
             error.fix = error.problems[0].fix
         raise
+    finally:
+        _MEANT.reset(meant)
+
+
+def as_meant(advice: str) -> str:
+    """Spell the fields in an advice as arguments where these were given, inside of `told_in_python`."""
+    return _in_python("", advice) if _MEANT.get() else advice
 
 
 @contextmanager

@@ -20,6 +20,8 @@ SHOWN = 3
 """How many wrong sizes a message lists."""
 BYTES_PER_PARAM = 16
 """A weight, its gradient and AdamW's two moments, in fp32."""
+EPOCHS = 4
+"""Times that a run of the budgets suggested sees its data at most, about."""
 ROOM = 4
 """Times over that the largest size suggested fits into memory, which activations and other workers share."""
 
@@ -52,7 +54,7 @@ def check_memory(subject: Subject) -> None:
             f"the smallest size that these budgets train, {smallest.name} with {smallest.n_params:.3g} "
             f"parameters, takes {in_words(needed)} with its gradients and AdamW's moments; "
             f"this machine has {in_words(free)} free",
-            fix=_how_to_fit(free / BYTES_PER_PARAM / ROOM, subject.spec),
+            fix=_how_to_fit(free / BYTES_PER_PARAM / ROOM, subject),
             code="smallest-size-too-large",
         )
 
@@ -106,11 +108,15 @@ def _how_to_reach(nearby: Sequence[Size], subject: Subject) -> str:
     return f"raise `design.window` (now {spec.design.window:g})"
 
 
-def _how_to_fit(n_params: float, spec: SweepSpec) -> str:
-    """Name what to change so that the largest size has `n_params`."""
+def _how_to_fit(n_params: float, subject: Subject) -> str:
+    """Name what to change so that the largest size has `n_params`, and no run sees its data too often."""
+    spec, epoch = subject.spec, subject.data.n_units
     if spec.design.n_min is not None:
         return f"lower `design.n_min` (now {spec.design.n_min:.3g}), or plan on a machine with more memory"
     stop = _budget_for(n_params / spec.design.window, spec)
+    if epoch is not None:  # the smallest size of a budget C sees window·√(C·units_per_param/6)
+        most = 6 / spec.design.units_per_param * (EPOCHS * epoch / spec.design.window) ** 2
+        stop = min(stop, most)
     return f"lower {_decade(stop / DECADE / ROUNDED_UP, spec)}, or plan on a machine with more memory"
 
 

@@ -114,7 +114,8 @@ class PythonModel(ModelFamily):
             others = "" if self.values else f", nor with any other {param} that was tried"
             raise PluginError(
                 f"{name} cannot be built with {param}={tried}, which raises {refusal}{others}.",
-                fix="correct model_kwargs, or list the sizes that work, e.g. model_sizes=[64, 128, 256]",
+                fix="correct model_kwargs, or list the sizes that work, e.g. model_sizes=[64, 128, 256], "
+                'or model_sizes=["small", "large"] if they have names',
                 code="no-size-works",
             )
         if len(accepted) > 1 and len(set(accepted.values())) == 1:

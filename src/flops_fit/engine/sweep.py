@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from flops_fit.config.pasteable import as_meant
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import SweepPlan, Trunk, trunks_of
 from flops_fit.design.table import described_findings
@@ -121,7 +122,7 @@ def _warn(plan: SweepPlan) -> None:
     """Say what weakens the answer while nothing is spent yet, to whoever did not ask for the plan."""
     grave = [finding for finding in plan.findings if finding.severity != "info"]
     for told in described_findings(grave):
-        logging.getLogger(__name__).warning(told)
+        logging.getLogger(__name__).warning(as_meant(told))
 
 
 def summarise(plan: SweepPlan, records: Iterable[RunRecord], *, wall_s: float) -> SweepSummary:
