@@ -40,7 +40,7 @@ def test_a_timed_law_says_how_long_every_answer_takes(timed_law, known_law):
     assert (duration.seconds.value, duration.seconds.interval.high) == pytest.approx((1e5, 1.25e5))
     assert str(duration) == (
         "about 28 hours, 22 hours to 35 hours of the sweep's machine "
-        "(as fast as a run of its 4 largest, up to 1.00M parameters, was)"
+        "(at the pace of its 4 largest runs, up to 1.00M parameters)"
     )
     assert ScalingResult(known_law).predict(1e16).duration is None
 

@@ -114,12 +114,12 @@ def _measured(law: ScalingLaw) -> Machine | None:
     if law.speed is None:
         return None
     speed = law.speed
-    largest = f"its {speed.n_runs} largest, up to {numbers.count(speed.n_params)} parameters"
-    hardware = f" ({law.made_from.hardware})" if law.made_from and law.made_from.hardware else ""
+    largest = f"its {speed.n_runs} largest runs, up to {numbers.count(speed.n_params)} parameters"
+    hardware = f", {law.made_from.hardware}" if law.made_from and law.made_from.hardware else ""
     return Machine(
         name=f"the sweep's machine{hardware}",
         flops_per_s=Estimate(value=speed.flops_per_s, interval=speed.seen),
-        basis=f"as fast as a run of {largest}, was",
+        basis=f"at the pace of {largest}",
     )
 
 
