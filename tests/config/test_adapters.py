@@ -407,3 +407,45 @@ def test_a_function_that_makes_models_serves_like_a_class():
 )
 def test_an_error_of_torch_is_not_counted_in_nats(loss, unit):
     assert adapted(loss_fn=loss).loss_unit("sample") == unit
+
+
+class Column(nn.Module):
+    """One output for each row, as a column."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def num_params(self):
+        return sum(p.numel() for p in self.parameters())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def of_a_column(loss):
+    numbers = torch.Generator().manual_seed(0)
+    rows = torch.randn(400, 8, generator=numbers)
+    return adapted(
+        model_cls=Column,
+        model_kwargs={},
+        dataset=TensorDataset(rows, rows.sum(dim=1)),
+        loss_fn=loss,
+    )
+
+
+def test_a_loss_that_pairs_every_row_with_all_others_is_refused():
+    with pytest.raises(PluginError, match=r"shape \(4, 1\), targets \(4,\)") as refusal:
+        probe(of_a_column(lambda outputs, targets: ((outputs - targets) ** 2).mean()))
+    assert refusal.value.code == "loss-broadcasts"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda outputs, targets: ((outputs.squeeze(-1) - targets) ** 2).mean(),
+        lambda outputs, targets: ((outputs - targets[:, None]) ** 2).mean(),
+    ],
+)
+def test_a_loss_that_brings_both_to_one_shape_is_not(loss):
+    assert probe(of_a_column(loss)).sizes

@@ -382,9 +382,10 @@ def test_columns_that_sound_swapped_are_told_with_the_mapping(tmp_path):
     [
         ("N,D,loss\n1e8,2e9,3.1\n", set()),
         ("N,D,loss\n100,2e9,3.1\n", {"odd-ratio"}),
+        ("N,D,loss\n2.8,56,3.1\n", {"odd-sizes"}),
         ("N,D,loss\n1e9,20,3.1\n", {"odd-ratio"}),
         ("N,D,loss\n1e8,2e9,3970\n", {"large-losses"}),
     ],
 )
 def test_numbers_that_hardly_mean_what_they_are_taken_for_are_told(tmp_path, text, codes):
-    assert set(strange(tmp_path, text)) & {"odd-ratio", "large-losses"} == codes
+    assert set(strange(tmp_path, text)) & {"odd-ratio", "odd-sizes", "large-losses"} == codes

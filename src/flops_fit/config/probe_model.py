@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from flops_fit.config.forward import targets_of
 from flops_fit.config.on_meta import batch_on_meta
+from flops_fit.config.python_loss import PythonLoss
 from flops_fit.config.subject import ROWS, Subject
 from flops_fit.errors import PluginError
 
@@ -19,6 +21,8 @@ SHOWN = 5
 HALVES = (slice(None, ROWS // 2), slice(ROWS // 2, None))
 SUMMED = 1e-3
 """Relative distance of a loss from the sum of those of its halves at which it is one."""
+ROUNDING = 1e-5
+"""Relative distance of a loss from the mean of those of its halves up to which it is that mean."""
 INITIAL_LOSS_SLACK = 0.3
 """Allowed relative distance of the first loss from ln(n_classes); a loss in bits would be 0.44 away."""
 INITIAL_LOSS_SLACK_NATS = 0.25
@@ -89,7 +93,7 @@ def check_reported(subject: Subject) -> None:
 
 
 def check_initial_loss(subject: Subject) -> None:
-    """Refuse a sum; compare the loss at initialisation with that of a model that knows nothing."""
+    """Refuse sums and broadcasts; compare the loss at first with that of a model that knows nothing."""
     _refuse_sum(subject)
     expected = subject.spec.loss.uniform_loss(subject.data)
     if expected is None:
@@ -119,6 +123,33 @@ def _refuse_sum(subject: Subject) -> None:
             f"({whole:.4g} = {parts[0]:.4g} + {parts[1]:.4g}), not a mean: it would grow with the batch.",
             fix='return the mean over the units of the batch, e.g. reduction="mean"',
             code="loss-is-a-sum",
+        )
+    if abs(whole - sum(parts) / len(parts)) > ROUNDING * abs(whole):
+        _refuse_broadcast(subject, whole)
+
+
+def _refuse_broadcast(subject: Subject, whole: float) -> None:
+    """Compare a loss that is no mean over rows with that on targets in the shape of the outputs.
+
+    Outputs (rows, 1) less targets (rows,) are a matrix: torch pairs every row with all others.
+    """
+    import torch
+
+    loss, batch = subject.spec.loss, subject.batch
+    outputs = subject.outputs(subject.smallest().eval(), batch)
+    targets = targets_of(batch) if isinstance(loss, PythonLoss) else None
+    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
+        return
+    as_many = targets.is_floating_point() and outputs.numel() == targets.numel()
+    if not as_many or outputs.shape == targets.shape or not isinstance(loss, PythonLoss):
+        return
+    matched: float = loss.function(outputs, targets.reshape(outputs.shape)).item()
+    if abs(whole - matched) > SUMMED * abs(matched):
+        raise PluginError(
+            f"Outputs of {subject.model} have shape {tuple(outputs.shape)}, targets {tuple(targets.shape)}: "
+            f"{loss.label} pairs every row with all others ({whole:.4g} instead of {matched:.4g}).",
+            fix="give both one shape, e.g. targets y[:, None], or outputs.squeeze(-1) in the model",
+            code="loss-broadcasts",
         )
 
 

@@ -23,10 +23,20 @@ def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Find
         code="too-little-to-fit",
         severity="error",
         message=f"The fit would refuse these runs: {'; '.join(lacks)}.",
-        action="raise the budgets, or lower training.batch_size, until more sizes have design.min_steps "
+        action=_SPREAD
+        * _is_narrow(runs)
+        + "raise the budgets, or lower training.batch_size, until more sizes have design.min_steps "
         "steps; or raise design.window or design.sizes_per_budget",
     )
     return (finding,)
+
+
+_SPREAD = "spread the budgets over a factor of 10; then "
+
+
+def _is_narrow(runs: Sequence[PlannedRun]) -> bool:
+    budgets = [run.budget for run in runs]
+    return max(budgets) / min(budgets) < LEAST_RANGE
 
 
 def _lacks(runs: Sequence[PlannedRun]) -> Iterator[str]:

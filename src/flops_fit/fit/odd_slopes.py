@@ -16,8 +16,8 @@ _SCATTER = 0.0015
 """Of a budget's loss around its trend, the middle one of those that the trends average over."""
 
 
-_ENTROPIES = ("nats", "bits", "entropy")
-"""In the unit of a loss that is a cross-entropy already."""
+_NO_RATES = ("nats", "bits", "entropy", "difference")
+"""In the unit of a loss that is a cross-entropy already, or no rate that one could take the place of."""
 
 
 def about_slopes(law: ValleyLaw, loss_unit: str = UNKNOWN) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def about_slopes(law: ValleyLaw, loss_unit: str = UNKNOWN) -> Iterator[Finding]:
 def _steadier(loss_unit: str) -> str:
     """Say what helps against a loss that falls ever faster; a cross-entropy need not be changed for one."""
     longer = "train larger budgets, or more of them; runs of few steps are still in their warm-up"
-    if any(word in loss_unit.lower() for word in _ENTROPIES):
+    if any(word in loss_unit.lower() for word in _NO_RATES):
         return longer
     return f"evaluate the cross-entropy rather than an error rate or a score; if it is one, {longer}"
 

@@ -12,13 +12,16 @@ from flops_fit.runs.rows import Row
 
 _RATIOS = (1e-3, 1e6)
 """D/N of real runs: images per parameter of a large model, tokens per parameter of a tiny one."""
+_LEAST_SIZE = 10.0
+"""Parameters of a model, at least."""
 _LARGEST_LOSS = 20.0
 """Nats per unit: a uniform guess among half a billion classes."""
 
 
 def strange_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """Return `swapped-columns`, `odd-ratio` and `large-losses`, as far as they apply."""
-    return (*_swapped(columns), *_odd_ratio(columns, rows), *_large_losses(columns, rows))
+    """Return `swapped-columns`, `odd-sizes`, `odd-ratio` and `large-losses`, as far as they apply."""
+    odd = (*_odd_sizes(columns, rows), *_odd_ratio(columns, rows))
+    return (*_swapped(columns), *odd, *_large_losses(columns, rows))
 
 
 def _swapped(columns: Columns) -> Iterator[Finding]:
@@ -30,6 +33,20 @@ def _swapped(columns: Columns) -> Iterator[Finding]:
         severity="warning",
         message=f"N is read from column {size!r} and D from {data!r}, which sound like the other way round.",
         action=f"if so, say {text_argument('columns', {'N': data, 'D': size})}",
+    )
+
+
+def _odd_sizes(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+    sizes = [size for size in _numbers(columns, rows, "n_params") if size]
+    if not sizes or (middle := median(sizes)) >= _LEAST_SIZE:
+        return
+    yield Finding(
+        code="odd-sizes",
+        severity="warning",
+        message=f"N is {middle:.3g} in the middle run, as if it were in millions or billions.",
+        action="give N in parameters and D in single tokens or samples",
+        value=middle,
+        threshold=_LEAST_SIZE,
     )
 
 
