@@ -37,6 +37,12 @@ def test_what_the_plan_knew_stays_unless_the_fit_knows_better(clean_valley):
     assert found[0].code == "many-epochs"
 
 
+def test_a_prior_optimum_is_not_feared_any_more_once_minima_are_found(clean_valley):
+    feared = Finding(code="one-sided", severity="warning", message="of the prior optimum", action="")
+    found = findings_of(clean_valley.points, clean_valley.law, None, planned=[feared])
+    assert "one-sided" not in {f.code for f in found}
+
+
 def test_where_a_number_decides_it_stands_beside_its_threshold(valley, chinchilla_runs):
     found = valley(chinchilla_runs(noise=0.002, budgets=[1e17, 2e17, 3e17, 4e17, 5e17], n_sizes=4)).found
     span, budgets = found["narrow-span"], found["few-budgets"]

@@ -72,3 +72,10 @@ def test_checkpoints_of_one_run_are_told_from_separate_runs(chinchilla_runs):
 def test_branches_of_a_trunk_are_no_checkpoints(chinchilla_runs):
     rows = [replace(r, trunk=r.size) for r in checkpoints(chinchilla_runs, even=True)]
     assert "learning-curves" not in told(rows)
+
+
+def test_runs_of_negative_loss_are_not_sent_to_be_trained_again(clean):
+    below = [replace(r, loss=-0.1 if i < 3 else r.loss) for i, r in enumerate(clean)]
+    failed = [replace(r, loss=None, status="failed") if i < 3 else r for i, r in enumerate(clean)]
+    assert "stays above 0" in told(below)["excluded-runs"].action
+    assert "train them again" in told(failed)["excluded-runs"].action

@@ -33,6 +33,10 @@ _OF_SEEDS = {"more-than-seeds", "noisy-seeds"}
 _GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
 
+_SEEN_BY_VALLEY = frozenset({"one-sided"})
+"""What a plan fears of a prior optimum, and a valley knows of the minima that were found."""
+
+
 def findings_of(
     points: Points,
     headline: Law,
@@ -67,6 +71,8 @@ def findings_of(
     if any(finding.code == "several-sets" for finding in planned):
         findings = [finding for finding in findings if finding.code not in _OF_SEEDS]
     codes = {finding.code for finding in findings}
+    if isinstance(headline, ValleyLaw):
+        codes |= _SEEN_BY_VALLEY
     findings += [finding for finding in planned if finding.code not in codes]
     return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
 

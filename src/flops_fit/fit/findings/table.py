@@ -61,11 +61,17 @@ def _excluded(points: Points) -> Finding:
     some = "; ".join(f"{e.run_id} ({e.reason})" for e in points.excluded[:_NAMED])
     more = f" and {len(points.excluded) - _NAMED} more" if len(points.excluded) > _NAMED else ""
     share = len(points.excluded) / n_runs
+    below_zero = any(e.reason.startswith("loss is -") for e in points.excluded)
+    action = "look at why they failed; train them again if they sit near a minimum"
+    if below_zero:
+        action = (
+            "the best runs may be among them: fit a loss that stays above 0, if need be with a constant added"
+        )
     return Finding(
         code="excluded-runs",
         severity="warning" if share > _MANY_EXCLUDED else "info",
         message=f"{len(points.excluded)} of {n_runs} runs take no part: {some}{more}.",
-        action="look at why they failed; train them again if they sit near a minimum",
+        action=action,
         value=share,
         threshold=_MANY_EXCLUDED,
     )
