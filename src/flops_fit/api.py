@@ -30,9 +30,8 @@ from flops_fit.result import ScalingResult
 from flops_fit.result import load as load_law
 from flops_fit.result.earlier import set_aside
 from flops_fit.result.scaling import LAW_FILE
-from flops_fit.runs import RUNS_FILE, audit_findings, measured_speed, write_table
+from flops_fit.runs import RUNS_FILE, SPEC_FILE, audit_findings, measured_speed, write_table
 from flops_fit.sources import (
-    SPEC_FILE,
     RunSource,
     check_arguments,
     check_free,

@@ -12,11 +12,18 @@ from typing import Any
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
 from flops_fit.errors import StoreError, TableError, by_interface, text_argument
-from flops_fit.runs import RUNS_FILE, TABLES, DataFrame, RunRecord, RunStore, audit_findings, load_table
+from flops_fit.runs import (
+    RUNS_FILE,
+    SPEC_FILE,
+    TABLES,
+    DataFrame,
+    RunRecord,
+    RunStore,
+    audit_findings,
+    load_table,
+)
 
 RunSource = str | Path | DataFrame | Sequence[RunRecord]
-
-SPEC_FILE = "spec.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from flops_fit.engine.memory import MemoryNeed, check_states, free_bytes
 from flops_fit.engine.rehearse import Kind, Rehearsal, kind_of
 from flops_fit.engine.sweep import CHECKPOINTS, expect_workers, trunks_left, workers_for
 from flops_fit.quantities import Interval
-from flops_fit.runs import RUNS_FILE, RunStore
+from flops_fit.runs import RUNS_FILE, SPEC_FILE, RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,7 @@ def _at_its_rate(spec: SweepSpec) -> tuple[SweepSpec, bool]:
     if spec.training.lr != "auto":
         return spec, True
     with suppress(OSError, ValueError, LookupError, TypeError):
-        lr = float(json.loads((spec.output_dir / "spec.json").read_text())["spec"]["training"]["lr"])
+        lr = float(json.loads((spec.output_dir / SPEC_FILE).read_text())["spec"]["training"]["lr"])
         return spec.model_copy(update={"training": spec.training.model_copy(update={"lr": lr})}), True
     return untuned(spec).spec, False
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from flops_fit.errors import StoreError, by_interface
 from flops_fit.fit import law_from_json
 from flops_fit.result.scaling import LAW_FILE, ScalingResult
-from flops_fit.runs import RUNS_FILE
-
-SPEC_FILE = "spec.json"
+from flops_fit.runs import RUNS_FILE, SPEC_FILE
 
 
 def load(path: str | Path) -> ScalingResult:

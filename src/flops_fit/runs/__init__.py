@@ -12,6 +12,7 @@ from flops_fit.runs.rows import DataFrame as DataFrame
 from flops_fit.runs.speed import Speed as Speed
 from flops_fit.runs.speed import measured_speed as measured_speed
 from flops_fit.runs.store import RUNS_FILE as RUNS_FILE
+from flops_fit.runs.store import SPEC_FILE as SPEC_FILE
 from flops_fit.runs.store import RunStore as RunStore
 from flops_fit.runs.tables import Table as Table
 from flops_fit.runs.tables import load_table as load_table

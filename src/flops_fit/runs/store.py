@@ -19,6 +19,8 @@ from flops_fit.runs.schema import CREATE, MIGRATIONS, SCHEMA_VERSION
 
 RUNS_FILE = "runs.sqlite"
 """What the file is called in the directory of a sweep."""
+SPEC_FILE = "spec.json"
+"""What the file beside it is called that holds the spec and the plan."""
 
 BUSY_S = 60.0
 """How long a write waits for another process before it gives up."""

@@ -18,7 +18,7 @@ from flops_fit.result import numbers
 from flops_fit.result.plots.axes import flops_axis, round_counts, round_losses
 from flops_fit.result.plots.saving import save_figure
 from flops_fit.result.plots.style import DOUBLE_COLUMN, literal, shades_of, styled
-from flops_fit.runs import RUNS_FILE, RunRecord, RunStore
+from flops_fit.runs import RUNS_FILE, SPEC_FILE, RunRecord, RunStore
 from flops_fit.runs.curves import Curve, CurvePoint, Kind
 
 
@@ -93,7 +93,7 @@ def draw_training(
 def _loss_unit(directory: Path) -> str:
     """Return the unit that a law of these runs has, as the plan says; earlier ones had nats only."""
     try:
-        plan = json.loads((directory / "spec.json").read_text(encoding="utf-8"))["plan"]
+        plan = json.loads((directory / SPEC_FILE).read_text(encoding="utf-8"))["plan"]
         return str(plan.get("loss_unit", f"nats per {plan['unit']}"))
     except (OSError, ValueError, LookupError, TypeError):  # a picture does without
         return "unknown"

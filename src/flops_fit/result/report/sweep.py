@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flops_fit.fit import ScalingLaw
-from flops_fit.runs import RUNS_FILE, RunRecord, RunStore
+from flops_fit.runs import RUNS_FILE, SPEC_FILE, RunRecord, RunStore
 from flops_fit.runs.curves import Curve
-
-_SPEC_FILE = "spec.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ def read_kept(directory: str | Path | None, law: ScalingLaw) -> Kept | None:
     records = tuple(record for record in read if record.run_id in ours)
     if not records:
         return None
-    return Kept(records=records, curves=curves, spec=_spec(Path(directory) / _SPEC_FILE))
+    return Kept(records=records, curves=curves, spec=_spec(Path(directory) / SPEC_FILE))
 
 
 def _spec(path: Path) -> str:
