@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flops_fit.fit import Chinchilla, fit_law
-from flops_fit.fit.bootstrap import N_DRAWS, bootstrap, cells, resampled_counts
+from flops_fit.fit.bootstrap import LEVEL, N_DRAWS, bootstrap, cells, central, resampled_counts
 from flops_fit.fit.findings import findings_of
 from flops_fit.fit.forms import Ces
 from flops_fit.fit.points import points_of
@@ -32,6 +32,13 @@ def test_the_seeds_of_a_cell_are_drawn_together(chinchilla_runs):
         members = counts[:, cell == number]
         assert members.shape[1] == 3
         assert (members == members[:, :1]).all()
+
+
+@pytest.mark.parametrize("n_draws", [60, 300])
+def test_the_central_interval_holds_one_more_draw_as_often_as_it_says(n_draws):
+    draws = np.random.default_rng(3).uniform(size=(20_000, n_draws))
+    held = [high - low for low, high in map(central, draws)]
+    assert np.mean(held) == pytest.approx(LEVEL, abs=0.001)
 
 
 def test_a_start_from_the_fit_to_all_runs_misses_no_better_minimum(chinchilla_runs):

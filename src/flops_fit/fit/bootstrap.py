@@ -14,6 +14,8 @@ from flops_fit.fit.projection import Runs, project
 from flops_fit.fit.robust import Refined, RobustFit, refine
 
 N_DRAWS = 1000
+LEVEL = 0.95
+"""Nominal probability of every interval."""
 _WARM_STEPS = 25
 _AUDITED = 50
 """Draws that are fitted a second time, from the grid instead of from the fit to all runs."""
@@ -42,6 +44,17 @@ def resampled_counts(points: Points, n_draws: int = N_DRAWS) -> Floats:
     n = int(cluster.max()) + 1
     generator = np.random.Generator(np.random.Philox(0))
     return generator.multinomial(n, np.full(n, 1 / n), n_draws)[:, cluster].astype(np.float64)
+
+
+def central(draws: Floats) -> tuple[float, float]:
+    """Return the ends between which one more draw falls with probability `LEVEL`, however few are given.
+
+    Quantiles that interpolate between the extremes hold less: .944 instead of .95 for 300 draws.
+
+    Source: Hyndman and Fan 1996, doi:10.2307/2684934, definition 6.
+    """
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="weibull")
+    return float(low), float(high)
 
 
 def clusters(points: Points) -> Rows:

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 from flops_fit.components import SurfaceForm
 from flops_fit.errors import FitError, argument, text_argument
 from flops_fit.fit.arrays import Floats
-from flops_fit.fit.bootstrap import N_DRAWS, bootstrap
+from flops_fit.fit.bootstrap import LEVEL, N_DRAWS, bootstrap, central
 from flops_fit.fit.budgets import budgets_of
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.curves.curve import Curve, no_size_to_choose
@@ -24,7 +24,6 @@ from flops_fit.fit.surface import laid_over
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
-_LEVEL = 0.95
 _TO_SPARE = 2
 """Different x that there must be beyond the number of parameters."""
 _SAME_SIZE = 0.01
@@ -89,14 +88,14 @@ class CurveLaw:
         at = np.array([x])
         value = float(self.form.predict(self.theta, at, at)[0])
         draws = np.log(np.maximum(predict_each(self.form, self.draws, at, at)[:, 0], 1e-300))
-        low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]) - np.log(value)
+        low, high = (end - float(np.log(value)) for end in central(draws))
         spare = max(len(self.x) - len(self.theta), 1)
-        stretch, noise = (len(self.x) / spare) ** 0.5, float(stdtrit(spare, 0.5 + _LEVEL / 2))
-        below = np.hypot(min(float(low), 0.0) * stretch, noise * self.residual_scale)
-        above = np.hypot(max(float(high), 0.0) * stretch, noise * self.residual_scale)
+        stretch, noise = (len(self.x) / spare) ** 0.5, float(stdtrit(spare, 0.5 + LEVEL / 2))
+        below = np.hypot(min(low, 0.0) * stretch, noise * self.residual_scale)
+        above = np.hypot(max(high, 0.0) * stretch, noise * self.residual_scale)
         return Estimate(
             value=value,
-            interval=Interval(float(value * np.exp(-below)), float(value * np.exp(above)), _LEVEL),
+            interval=Interval(float(value * np.exp(-below)), float(value * np.exp(above)), LEVEL),
         )
 
     def x_for(self, loss: float) -> Estimate:
@@ -116,9 +115,9 @@ class CurveLaw:
                 code="loss-out-of-reach",
             )
         reached = np.array([_first_below(x, row, loss) for row in predict_each(self.form, self.draws, x, x)])
-        low, high = np.quantile(reached, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], method="inverted_cdf")
+        low, high = np.quantile(reached, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
         return Estimate(
-            value=value, interval=Interval(min(float(low), value), max(float(high), value), _LEVEL)
+            value=value, interval=Interval(min(float(low), value), max(float(high), value), LEVEL)
         )
 
     def optimum(self, flops: float) -> Optimum:  # noqa: ARG002 - asked of every law

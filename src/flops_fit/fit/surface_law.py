@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 
 from flops_fit.components import SurfaceForm
 from flops_fit.fit.arrays import Floats
+from flops_fit.fit.bootstrap import LEVEL, central
 from flops_fit.fit.counting import FlopsPerUnit
 from flops_fit.fit.form_surface import predict_each
 from flops_fit.fit.forms import Chinchilla
@@ -21,7 +22,6 @@ from flops_fit.fit.surface_minima import minima_of
 from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
-_LEVEL = 0.95
 _NORMAL = 1.959964
 
 
@@ -99,8 +99,8 @@ class SurfaceLaw:
     def resampled_width(self) -> float:
         """Width of the 95% interval of ln N* at the largest run by resampling, before any inflation."""
         top = self.flops_range[1]
-        low, high = np.quantile(self._minima(top)[1], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-        return float(high - low) * self.expansion
+        low, high = central(self._minima(top)[1])
+        return (high - low) * self.expansion
 
     @np.errstate(all="ignore")
     def optimum(self, flops: float) -> Optimum:
@@ -153,7 +153,7 @@ class SurfaceLaw:
         stretch = self.expansion * self.inflation.size
         below, above = _deviations(value, draws)
         return Estimate(
-            value=float(value), interval=Interval(value - stretch * below, value + stretch * above, _LEVEL)
+            value=float(value), interval=Interval(value - stretch * below, value + stretch * above, LEVEL)
         )
 
     def _run_loss(self, loss: float, draws: Floats, flops: float) -> Estimate:
@@ -167,7 +167,7 @@ class SurfaceLaw:
         below, above = _deviations(np.log(loss), np.log(np.maximum(draws, 1e-300)))
         low, high = (float(stretch * np.hypot(side, noise)) for side in (below, above))
         top = min(float(loss * np.exp(high)), max(self.form.largest_loss, loss))
-        return Estimate(value=loss, interval=Interval(loss * np.exp(-low), top, _LEVEL))
+        return Estimate(value=loss, interval=Interval(loss * np.exp(-low), top, LEVEL))
 
 
 def expansion_of(n_clusters: int, n_cells: int) -> float:
@@ -181,15 +181,15 @@ def expansion_of(n_clusters: int, n_cells: int) -> float:
     """
     if n_clusters >= n_cells:
         return 1.0
-    return float(stdtrit(max(n_clusters - 1, 1), (1 + _LEVEL) / 2)) / _NORMAL
+    return float(stdtrit(max(n_clusters - 1, 1), (1 + LEVEL) / 2)) / _NORMAL
 
 
 def _deviations(value: float, draws: Floats) -> tuple[float, float]:
     """Return how far the central interval of the draws reaches below and above the value, at least to it."""
-    low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return max(float(value - low), 0.0), max(float(high - value), 0.0)
+    low, high = central(draws)
+    return max(float(value) - low, 0.0), max(high - float(value), 0.0)
 
 
 def _exponential(log: Estimate) -> Estimate:
     low, high = np.exp([log.interval.low, log.interval.high])
-    return Estimate(value=float(np.exp(log.value)), interval=Interval(float(low), float(high), _LEVEL))
+    return Estimate(value=float(np.exp(log.value)), interval=Interval(float(low), float(high), LEVEL))
