@@ -443,6 +443,11 @@ class Detached(CrossEntropy):
         return super().__call__(outputs, batch).detach()
 
 
+class Flat(CrossEntropy):
+    def __call__(self, outputs, batch):
+        return 0 * super().__call__(outputs, batch) + 5.5
+
+
 class NotANumber(CrossEntropy):
     def __call__(self, outputs, batch):
         return super().__call__(outputs, batch) * math.nan
@@ -455,6 +460,7 @@ LOSSES = {
     PerRow: "loss-not-scalar",
     PerRowReported: "loss-not-scalar",
     Detached: "loss-without-gradient",
+    Flat: "loss-without-gradient",
     NotANumber: "loss-not-finite",
 }
 

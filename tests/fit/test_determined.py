@@ -75,6 +75,7 @@ def test_without_a_minimum_inside_the_sizes_the_fix_reaches_beyond_them(chinchil
     edge = min(r.n_params for r in first) if shift > 1 else max(r.n_params for r in first)
     offered = [float(n) for n in SIZES_AT.findall(error.fix)[0][0].split(", ")]
     assert len(offered) == 3
+    assert ("raise the budgets" in error.fix) is (shift > 1)
     assert all(n < edge if shift > 1 else n > edge for n in offered)
 
 

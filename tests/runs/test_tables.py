@@ -352,7 +352,7 @@ def test_a_table_that_cannot_be_written_is_one_clear_error(tmp_path):
     ],
 )
 def test_a_column_that_tells_of_repeated_data_becomes_a_finding(table, header, cell, code, times):
-    path = table(f"N,D,loss,{header}", f"1e6,2e7,3.5,{cell}", "1e6,1,3.9,1", "1e6,1,3.9,")
+    path = table(f"N,D,loss,{header}", f"1e6,2e7,3.5,{cell}", "1e6,1,3.9,1", "1e6,1,3.8,")
     (finding,) = (found for found in load_table(path).findings if found.code != "odd-ratio")
     assert finding.code == code
     assert f"1 of 3 runs saw their data {times}" in finding.message
@@ -385,7 +385,10 @@ def test_columns_that_sound_swapped_are_told_with_the_mapping(tmp_path):
         ("N,D,loss\n2.8,56,3.1\n", {"odd-sizes"}),
         ("N,D,loss\n1e9,20,3.1\n", {"odd-ratio"}),
         ("N,D,loss\n1e8,2e9,3970\n", {"large-losses"}),
+        ("N,D,loss\n1e8,2e9,18.2\n", {"large-losses"}),
+        ("N,D,loss\n1e8,2e9,3.1\n1e8,2e9,3.1\n", {"copied-rows"}),
+        ("N,D,seed,loss\n1e8,2e9,0,3.1\n1e8,2e9,1,3.1\n", set()),
     ],
 )
 def test_numbers_that_hardly_mean_what_they_are_taken_for_are_told(tmp_path, text, codes):
-    assert set(strange(tmp_path, text)) & {"odd-ratio", "odd-sizes", "large-losses"} == codes
+    assert set(strange(tmp_path, text)) & {"odd-ratio", "odd-sizes", "large-losses", "copied-rows"} == codes

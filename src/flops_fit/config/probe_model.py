@@ -73,7 +73,9 @@ def check_step(subject: Subject) -> None:
         raise PluginError(
             f"The loss of {subject.sizes[0].name} at initialisation is {loss.item():.4g}; scaling laws are "
             "fitted to positive losses.",
-            fix=f"look for a wrong sign in {subject.spec.loss.label}, or add to it what keeps it above 0",
+            fix=f"look for a wrong sign in {subject.spec.loss.label}, or add to it what keeps it above 0"
+            if loss.item()
+            else "look for what is certain at first, such as the cross-entropy of a single class",
             code="loss-not-positive",
         )
 
@@ -159,12 +161,18 @@ def check_gradients(subject: Subject) -> None:
     subject.differentiate(_loss(module, subject))
     if unused := _without_gradient(module):
         raise _unused(unused, subject.model)
-    trained = [(name, p.grad) for name, p in module.named_parameters() if p.grad is not None]
-    if broken := [name for name, grad in trained if not bool(grad.isfinite().all())]:
+    trained = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+    if broken := [name for name, grad in trained.items() if not bool(grad.isfinite().all())]:
         raise PluginError(
             f"{subject.model} has gradients at initialisation that are not finite: {_listed(broken)}.",
             fix="look for a square root or a logarithm of zero, or a norm of a zero vector",
             code="gradient-not-finite",
+        )
+    if not any(bool(grad.any()) for grad in trained.values()):
+        raise PluginError(
+            f"The gradient of loss {subject.spec.loss.label} is zero for every parameter of {subject.model}.",
+            fix="look for a factor of 0, a rounding or a constant in the loss, or for weights that all are 0",
+            code="loss-without-gradient",
         )
     _check_largest(subject)
 

@@ -19,6 +19,7 @@ _AROUND = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 _BEYOND = np.array([2.0, 4.0, 8.0])
 """Sizes to train beyond the outermost one, as multiples of it or as fractions."""
 _NAMED = 3
+_SMALLEST = "; or raise the budgets, if no model is that small"
 
 
 def check_determined(points: Points) -> None:
@@ -40,7 +41,7 @@ def check_determined(points: Points) -> None:
     if np.ptp(np.log(points.loss)) < _LEAST_LOSS_RANGE:
         raise FitError(
             f"All runs reach the same loss, {points.loss.mean():.4g}, to {_LEAST_LOSS_RANGE:.1%}.",
-            fix="check that the column `loss` is the held-out loss after training; if it is, "
+            fix="check that it is the held-out loss after training, and that the models learn at all; if so, "
             f"{_wider_budgets(points)}",
             code="constant-loss",
         )
@@ -60,8 +61,8 @@ def check_minima(points: Points) -> None:
     raise FitError(
         f"No budget shows a minimum: the best run is the smallest size at {smallest} of {len(sides)} budgets "
         f"and the largest at {len(sides) - smallest}, so the best size lies beyond, nobody knows how far.",
-        fix=f"train {_beyond(budgets, sides)}; or believe a surface about it: "
-        + text_argument("form", "chinchilla"),
+        fix=f"train {_beyond(budgets, sides)}{_SMALLEST * (smallest == len(sides))}; or believe a surface "
+        f"about it: {text_argument('form', 'chinchilla')}",
         code="no-interior-minimum",
     )
 
@@ -147,7 +148,7 @@ def _other_ratios(points: Points) -> str:
 
 def _wider_budgets(points: Points) -> str:
     top = float(points.flops.max())
-    return f"train with more compute, budgets: [{_list(top * np.array([10.0, 30.0, 100.0]))}]"
+    return f"train with more compute, at {_list(top * np.array([10.0, 30.0, 100.0]))} FLOPs"
 
 
 def _list(numbers: Floats) -> str:

@@ -1,7 +1,6 @@
 """A law in words: the table, how it came about, what other methods say, and every finding."""
 
 from collections.abc import Iterator
-from textwrap import fill
 
 import numpy as np
 
@@ -17,8 +16,8 @@ from flops_fit.quantities import Interval
 from flops_fit.result import numbers
 from flops_fit.result.curve import about_curve
 from flops_fit.result.tables import markdown_rows
+from flops_fit.text_columns import wrapped
 
-_WIDTH = 110
 _NO_ANSWER = "none"
 """Stands for the answer of a method that has no best size."""
 
@@ -32,8 +31,7 @@ def describe(law: ScalingLaw, table: str) -> str:
 def about_findings(law: ScalingLaw) -> str:
     """List the findings, the gravest first, each with what to do about it."""
     return "\n".join(
-        f"{fill(f'{f.severity} {f.code}: {f.message}', _WIDTH, subsequent_indent='  ')}\n  -> {f.action}"
-        for f in law.findings
+        f"{wrapped(f'{f.severity} {f.code}: {f.message}')}\n  -> {f.action}" for f in law.findings
     )
 
 
@@ -49,7 +47,7 @@ def about_fit(law: ScalingLaw) -> list[str]:
         _about_intervals(law.headline),
         *_about_exponents(law),
         *_about_second(law),
-        _about_conventions(law.conventions, law.points),
+        *wrapped(_about_conventions(law.conventions, law.points)).splitlines(),
     ]
 
 

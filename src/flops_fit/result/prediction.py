@@ -19,6 +19,7 @@ from flops_fit.result.machine import Duration
 from flops_fit.result.near_optimal import near_optimal_n, noise_of_a_run
 from flops_fit.result.question import Question
 from flops_fit.result.templates import render
+from flops_fit.text_columns import wrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,11 @@ class Prediction:
 
     def __str__(self) -> str:
         return "\n".join(
-            [*self.banners, self._answer(), *(_indented(label, text) for label, text in self._details())]
+            [
+                *map(wrapped, self.banners),
+                self._answer(),
+                *(_indented(label, text) for label, text in self._details()),
+            ]
         )
 
     def _repr_html_(self) -> str:
@@ -148,7 +153,7 @@ class Prediction:
 
 
 def _indented(label: str, text: str) -> str:
-    return f"  {label}: {text}" if len(label) > 1 else f"  {label:<2} {text}"
+    return wrapped(f"  {label}: {text}" if len(label) > 1 else f"  {label:<2} {text}", indent=" " * 5)
 
 
 def _span_of_compute(interval: Interval) -> str:

@@ -1,5 +1,6 @@
-"""Columns that can be read and hardly hold what they are taken for: swapped, in millions, or no mean loss."""
+"""Tables that can be read and hardly hold what they seem to: swapped, in millions, copied, no means."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
@@ -14,14 +15,16 @@ _RATIOS = (1e-3, 1e6)
 """D/N of real runs: images per parameter of a large model, tokens per parameter of a tiny one."""
 _LEAST_SIZE = 10.0
 """Parameters of a model, at least."""
-_LARGEST_LOSS = 20.0
-"""Nats per unit: a uniform guess among half a billion classes."""
+_LARGEST_LOSS = 12.5
+"""Nats per unit: a uniform guess among 256 000 tokens, as many as the vocabularies in use have at most."""
+_TELL_APART = ("n_params", "n_units", "flops", "seed", "loss")
+"""What two runs do not have in common to the last digit."""
 
 
 def strange_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """Return `swapped-columns`, `odd-sizes`, `odd-ratio` and `large-losses`, as far as they apply."""
+    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`, `copied-rows`: those that apply."""
     odd = (*_odd_sizes(columns, rows), *_odd_ratio(columns, rows))
-    return (*_swapped(columns), *odd, *_large_losses(columns, rows))
+    return (*_swapped(columns), *odd, *_large_losses(columns, rows), *_copied(columns, rows))
 
 
 def _swapped(columns: Columns) -> Iterator[Finding]:
@@ -72,12 +75,26 @@ def _large_losses(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
     yield Finding(
         code="large-losses",
         severity="info",
-        message=f"Losses are about {middle:.3g}, more than any mean cross-entropy of a unit in nats.",
+        message=f"Losses are about {middle:.3g}, more than a uniform guess among 256,000 tokens in nats.",
         action="divide sums by the units of a batch, and take the logarithm of perplexities; "
         f"of another loss, say what it is: {argument('loss_unit')}",
         value=middle,
         threshold=_LARGEST_LOSS,
     )
+
+
+def _copied(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+    told = Counter(tuple(columns.cell(row.cells, name).strip() for name in _TELL_APART) for row in rows)
+    copies = sum(count - 1 for cells, count in told.items() if number(cells[-1]) is not None)
+    if copies:
+        yield Finding(
+            code="copied-rows",
+            severity="info",
+            message=f"{copies} of {len(rows)} rows repeat another row, to the last digit of its loss.",
+            action="leave copies out: they tell nothing more; if runs differ, give more digits of the loss",
+            value=copies,
+            threshold=0,
+        )
 
 
 def _numbers(columns: Columns, rows: Sequence[Row], name: str) -> list[float | None]:

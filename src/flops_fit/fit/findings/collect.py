@@ -61,7 +61,6 @@ def findings_of(
     failed = [*about_backtest(headline, rivals)]
     findings = [
         *about_table(points, records),
-        *about_counting(points),
         *about_answer(headline),
         *about_agreement(headline, second, rivals),
         *failed,
@@ -74,6 +73,7 @@ def findings_of(
     if isinstance(headline, ValleyLaw):
         codes |= _SEEN_BY_VALLEY
     findings += [finding for finding in planned if finding.code not in codes]
+    findings += about_counting(points)  # what is odd about the runs comes before what is true of all
     return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
 
 

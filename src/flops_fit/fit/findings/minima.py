@@ -16,6 +16,8 @@ _ROOM = float(np.log(1.2))
 """e-folds of N by which the outermost sizes must enclose the optimum."""
 _EACH_SIDE = 2
 """Sizes wanted on either side of it."""
+_WIDE = 16.0
+"""Times that the largest size of a budget is the smallest from which on still wider sizes are no remedy."""
 
 
 def about_minima(points: Points, law: ValleyLaw) -> Iterator[Finding]:
@@ -28,7 +30,7 @@ def about_minima(points: Points, law: ValleyLaw) -> Iterator[Finding]:
             law.minima,
             code="flat-budget",
             message="No curvature can be told from noise",
-            action="train a wider range of sizes, or more seeds",
+            action=_to_bend(points, law),
             mild=len(flat) == 1,
         )
     off_trend = [m.flops for m in law.minima if m.off_trend]
@@ -40,6 +42,14 @@ def about_minima(points: Points, law: ValleyLaw) -> Iterator[Finding]:
             message="The minimum does not fit the trend",
             action="look at the runs: a diverged or interrupted one may be among them",
         )
+
+
+def _to_bend(points: Points, law: ValleyLaw) -> str:
+    """Say what would tell the curvature of flat budgets from noise."""
+    flat = (budget for m, budget in zip(law.minima, budgets_of(points), strict=True) if m.flat)
+    if min(np.ptp(budget.log_n) for budget in flat) > np.log(_WIDE):
+        return "train more seeds, or larger budgets: the sizes are far enough apart"
+    return "train a wider range of sizes, or more seeds"
 
 
 class _Placement(NamedTuple):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flops_fit.result.tables.table import Row, Table
-from flops_fit.result.tables.text import one_line
+from flops_fit.text_columns import one_line
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from flops_fit.result.tables.table import Table
-from flops_fit.text_columns import aligned
+from flops_fit.text_columns import aligned, one_line, wrapped
 
 
 def as_text(table: Table) -> str:
@@ -33,18 +33,13 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def one_line(text: str) -> str:
-    """Return the text without line breaks, which would end a row."""
-    return " ".join(text.split())
-
-
 def _cells(table: Table) -> list[tuple[str, ...]]:
     header = (*(column.short_heading for column in table.columns), "notes")
     return [header, *((*row.cells, " ".join(f"[{i}]" for i in row.notes)) for row in table.rows)]
 
 
 def _above(table: Table) -> list[str]:
-    return [*map(one_line, table.banners), ""] if table.banners else []
+    return [*map(wrapped, table.banners), ""] if table.banners else []
 
 
 def _below(table: Table) -> Iterator[str]:
