@@ -2,7 +2,8 @@
 
 Every table with at least five budgets is fitted through `flops_fit.fit_runs` on all but its two top budgets,
 and from every shorter start of four budgets or more ("rolling origins", up to three budgets ahead). The
-textbook methods are fitted to the same runs. Exits 1 where a target is missed.
+textbook methods are fitted to the same runs, and so is what flops-fit answers where it does not know the
+budgets (surfaces, averaged), which no target is set for. Exits 1 where a target is missed.
 
 usage: python tests/benchmarks/real_tables.py [DIR ...]    (default: FLOPS_FIT_REAL_DATA or ../shared/data)
 """
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,10 @@ from textbook import (
 
 import flops_fit
 from flops_fit.errors import FlopsFitError
+from flops_fit.fit.law import Law
+from flops_fit.fit.pipeline import fit_best
+from flops_fit.fit.points import points_of
+from flops_fit.runs import read_table
 
 TARGETS = {
     "best_run_error_median_percent": ("<=", 0.4),
@@ -132,15 +137,18 @@ Forecaster = Callable[[Sequence[Curve], Sequence[Curve]], list[Forecast]]
 def ours(seen: Sequence[Curve], unseen: Sequence[Curve]) -> list[Forecast]:
     """Fit as a user would: a CSV of N, D, C, loss and budget."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "runs.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["N", "D", "C", "loss", "budget"])
-            for c in seen:
-                columns = [c.log_n, c.log_d, c.log_spent, c.log_loss, np.full_like(c.log_n, c.log_flops)]
-                writer.writerows(np.exp(np.column_stack(columns)).tolist())
-        result = flops_fit.fit_runs(path)
+        result = flops_fit.fit_runs(_written(seen, Path(folder) / "runs.csv"))
     return [_our_forecast(result, c) for c in unseen]
+
+
+def _written(curves: Sequence[Curve], path: Path) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["N", "D", "C", "loss", "budget"])
+        for c in curves:
+            columns = [c.log_n, c.log_d, c.log_spent, c.log_loss, np.full_like(c.log_n, c.log_flops)]
+            writer.writerows(np.exp(np.column_stack(columns)).tolist())
+    return path
 
 
 def _our_forecast(result: flops_fit.ScalingResult, curve: Curve) -> Forecast:
@@ -155,6 +163,27 @@ def _our_forecast(result: flops_fit.ScalingResult, curve: Curve) -> Forecast:
         log_loss=np.log(answer.loss),
         log_loss_range=(np.log(losses.low), np.log(losses.high)),
         log_loss_at_best=np.log(at_best.loss),
+    )
+
+
+def without_budgets(seen: Sequence[Curve], unseen: Sequence[Curve]) -> list[Forecast]:
+    """Fit the same runs as if they belonged to no budgets."""
+    with tempfile.TemporaryDirectory() as folder:
+        points = points_of(read_table(_written(seen, Path(folder) / "runs.csv")))
+    law = fit_best(replace(points, budget=np.full(len(points), np.nan)))
+    return [_forecast_of(law, c) for c in unseen]
+
+
+def _forecast_of(law: Law, curve: Curve) -> Forecast:
+    optimum, best = law.optimum(float(np.exp(curve.log_flops))), curve.log_loss.argmin()
+    at_best = law.loss_at(*np.exp([curve.log_n[best], curve.log_d[best]]).tolist())
+    sizes, losses = optimum.n_params.interval, optimum.loss.interval
+    return Forecast(
+        log_n=np.log(optimum.n_params.value),
+        log_n_range=(np.log(sizes.low), np.log(sizes.high)),
+        log_loss=np.log(optimum.loss.value),
+        log_loss_range=(np.log(losses.low), np.log(losses.high)),
+        log_loss_at_best=np.log(at_best.value),
     )
 
 
@@ -185,6 +214,7 @@ def _their_forecast(answer: Answer, curve: Curve, low: Floats, high: Floats) -> 
 
 FORECASTERS: dict[str, Forecaster] = {
     "flops-fit": ours,
+    "budgets unknown": without_budgets,
     "parabola": textbook(parabolas(), 100, lambda _: parabolas()),
     "windowed parabola": textbook(parabolas(LOCAL_WINDOW), 100, lambda _: parabolas(LOCAL_WINDOW)),
     "Huber 1e-3": textbook(huber(), 25, lambda seen: huber(huber_theta(seen))),

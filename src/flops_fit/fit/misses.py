@@ -1,7 +1,8 @@
 """How much wider than resampling says intervals must be: by how much the surface missed runs above its own.
 
 The surface is fitted below several computes. Each fit is held to what came above it, in units of what its own
-uncertainty and the noise of a run explain. If the form is right, such squares are 1 on average.
+uncertainty and the noise of a run explain. If the form is right, such squares are 1 on average. Where they
+are larger than chance makes them once in a hundred sweeps, they are believed whole.
 """
 
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def read_inflation(surface: FormSurface, points: Points, fit: RobustFit, cluster
 
 
 def _factor(squares: Floats, looks: float) -> float:
-    """Return the root of 1 and what the mean square exceeds chance by.
+    """Return the root of the mean square where chance hardly explains it, else 1.
 
     Origins share runs, so each counts half; `looks` is how many numbers, about, each square is made of.
     """
@@ -75,8 +76,8 @@ def _factor(squares: Floats, looks: float) -> float:
     if not len(known):
         return 1.0
     dof = looks * (len(known) + 1) / 2
-    beyond_chance = float(known.mean()) - float(chdtri(dof, _CHANCE)) / dof
-    return float(np.sqrt(1.0 + max(0.0, beyond_chance)))
+    mean, by_chance = float(known.mean()), float(chdtri(dof, _CHANCE)) / dof
+    return float(np.sqrt(mean)) if mean > by_chance else 1.0
 
 
 def _missed_losses(surface: FormSurface, folds: Folds, spread: Floats, fit: RobustFit) -> Floats:
