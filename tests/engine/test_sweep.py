@@ -143,6 +143,18 @@ def test_a_changed_plan_never_reuses_rows(make_spec, plan_of, change):
     assert not {run.run_id for run in old.runs} & {run.run_id for run in new.runs}
 
 
+def test_runs_of_other_settings_are_told_of_only_where_none_is_reused(make_spec, plan_of, store, caplog):
+    run_sweep(plan_of(make_spec()), make_spec(), store)
+    caplog.clear()
+    larger, other = make_spec(seeds=(0, 1)), make_spec(budgets=(1.001e6, 2.002e6))
+    for spec, told in ((larger, 0), (other, 1)):
+        run_sweep(plan_of(spec), spec, store)
+        assert (
+            sum("holds" in message and "of other settings" in message for message in caplog.messages) == told
+        )
+    assert "holds 20 runs" in caplog.text
+
+
 def test_the_longest_trunk_comes_first_and_its_shortest_run(make_spec, plan_of, store):
     spec, seen = make_spec(), []
     plan = plan_of(spec)

@@ -35,6 +35,16 @@ def test_every_answer_carries_the_inflation_of_its_kind(law):
     assert ratios == pytest.approx([2.0, 3.0, 3.0, 2.0], rel=0.1)
 
 
+def test_parameters_are_named_with_intervals_that_hold_the_truth(law):
+    truth = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    wide = replace(law, inflation=Inflation(size=20.0, loss=1.0, n_origins=3))
+    assert dict(law.parameters).keys() == truth.keys()
+    for name, found in law.parameters:
+        assert truth[name] in found.interval
+        assert found.value == law.theta[law.form.param_names.index(name)]
+    assert all(found.interval.low > 0 for _, found in wide.parameters)
+
+
 def test_the_interval_of_a_loss_holds_what_runs_show(chinchilla_runs, law):
     runs = chinchilla_runs(noise=0.005, seed=99)
     inside = [r.loss in law.loss_at(r.n_params, r.n_units).interval for r in runs]

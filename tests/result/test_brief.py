@@ -1,6 +1,7 @@
 """What an interpreter shows of a result."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def test_a_bad_result_says_so(bad_law):
     assert repr(ScalingResult(bad_law)).splitlines()[-1] == (
         "  SIMULATED, UNRELIABLE (x; see .describe()); not kept: .save(DIR) does"
     )
+
+
+def test_reservations_are_not_called_reliable(bad_law):
+    law = replace(
+        bad_law, findings=bad_law.findings[1:], points=replace(bad_law.points, origins=("trained",))
+    )
+    assert "  usable, with reservations (y; see .describe()); " in repr(ScalingResult(law))
 
 
 def test_a_law_that_was_read_names_where(fitted, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -130,3 +131,8 @@ def test_the_command_prints_text_or_json(trained, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("Checklist of Li et al. 2025")
     assert main(["checklist", str(tmp_path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 22
+
+
+def test_runs_that_place_no_minimum_are_not_said_to_be_used(fitted):
+    used = ScalingResult(fitted).checklist()[20].answer
+    assert re.match(r"The minima rest on the \d+ runs within .*; \d+ differ more from it in size\.", used)

@@ -124,6 +124,15 @@ def test_the_table_without_budgets_covers_those_trained_and_ten_times_the_larges
     assert budgets == pytest.approx([*np.geomspace(1e15, 1e17, 7), 1e18])
 
 
+def test_runs_of_no_budget_with_more_compute_get_a_row_of_their_own(fitted):
+    surface, valley = fitted.second, fitted.headline
+    second = ScalingResult(replace(fitted, headline=surface, second=valley))
+    assert second.budgets_of_interest()[-2:] == pytest.approx([1e17, 1e18])
+    more = replace(surface, flops_range=(1e15, 1e18))
+    beyond = ScalingResult(replace(fitted, headline=more, second=valley)).budgets_of_interest()
+    assert beyond[-3:] == pytest.approx([1e17, 1e18, 1e19])
+
+
 def test_the_summary_is_json_with_every_number_and_finding(fitted):
     summary = json.loads(json.dumps(ScalingResult(fitted).summary()))
     assert summary["status"] == "ok"

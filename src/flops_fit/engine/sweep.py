@@ -79,6 +79,8 @@ def run_sweep(
         job.elsewhere(spec.data.prepare)
         kept = [row for row in store.read([run.run_id for run in plan.runs]) if row.status != "failed"]
         store.adopt([row.run_id for row in kept], plan.plan_id)
+        if not kept:
+            _warn_of_others(plan, store)
         records = _train_missing(plan, spec, store, kept, report if job.is_main else None)
     _require_one_completed([*kept, *records])
     return summarise(plan, records, wall_s=time.perf_counter() - started)
@@ -116,6 +118,19 @@ def _train_missing(
     with suppress(OSError):  # another plan has trunks in flight there
         checkpoints.rmdir()
     return records
+
+
+def _warn_of_others(plan: SweepPlan, store: RunStore) -> None:
+    """Say that runs of other settings lie here, to whoever meant to go on with them."""
+    ours = {run.run_id for run in plan.runs}
+    others = [row for row in store.read() if row.run_id not in ours]
+    if others and this_job().is_main:
+        logging.getLogger(__name__).warning(
+            "%s holds %d runs of other settings. They are kept, and take no part in this sweep: all of its "
+            "runs are trained.",
+            store.path.parent,
+            len(others),
+        )
 
 
 def _warn(plan: SweepPlan) -> None:

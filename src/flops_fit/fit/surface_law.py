@@ -96,6 +96,12 @@ class SurfaceLaw:
         return self._exponent(min(low, top / np.e), top)
 
     @property
+    def parameters(self) -> tuple[tuple[str, Estimate], ...]:
+        """Return each parameter by name, with the interval that resampled runs and the backtest give it."""
+        columns = zip(self.form.param_names, self.theta.tolist(), self.draws.T, strict=True)
+        return tuple((name, self._parameter(value, draws)) for name, value, draws in columns)
+
+    @property
     def resampled_width(self) -> float:
         """Width of the 95% interval of ln N* at the largest run by resampling, before any inflation."""
         top = self.flops_range[1]
@@ -155,6 +161,12 @@ class SurfaceLaw:
         return Estimate(
             value=float(value), interval=Interval(value - stretch * below, value + stretch * above, LEVEL)
         )
+
+    def _parameter(self, value: float, draws: Floats) -> Estimate:
+        """Widen the interval of a positive parameter on a log scale, where it cannot reach 0."""
+        if min(value, float(draws.min())) > 0:
+            return _exponential(self._sized(float(np.log(value)), np.log(draws)))
+        return self._sized(value, draws)
 
     def _run_loss(self, loss: float, draws: Floats, flops: float) -> Estimate:
         """Combine what is unknown of the surface with the noise of a run.

@@ -37,8 +37,10 @@ def brief(law: ScalingLaw, kept: Path | None) -> str:
 def _trust(law: ScalingLaw) -> str:
     """Say in few words what the banners of a table say; `describe` has the reasons."""
     drawn = "SIMULATED, " if law.points.simulated else ""
-    errors = ", ".join(f.code for f in law.findings if f.severity == "error")
-    return f"{drawn}UNRELIABLE ({errors}; see .describe())" if errors else f"{drawn}reliable"
+    for severity, word in (("error", "UNRELIABLE"), ("warning", "usable, with reservations")):
+        if codes := ", ".join(f.code for f in law.findings if f.severity == severity):
+            return f"{drawn}{word} ({codes}; see .describe())"
+    return f"{drawn}reliable"
 
 
 def _answer(law: ScalingLaw) -> str:

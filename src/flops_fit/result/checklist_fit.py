@@ -7,6 +7,7 @@ from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.result import numbers
 from flops_fit.result.checklist_answer import Answer
+from flops_fit.result.describe import about_runs
 
 _NAMED = 5
 
@@ -120,7 +121,8 @@ def _points_used(law: ScalingLaw) -> str:
     left_out = [*points.excluded, *(lead.left_out if isinstance(lead, SurfaceLaw) else ())]
     ignored = next((f.message for f in law.findings if f.code in {"outliers", "many-outliers"}), "")
     if not left_out:
-        return f"All {len(points)} runs. {ignored}".strip()
+        used = " ".join(line.strip() for line in about_runs(law)) or f"All {len(points)} runs."
+        return f"{used} {ignored}".strip()
     named = "; ".join(f"{run.run_id} ({run.reason})" for run in left_out[:_NAMED])
     more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
     n_runs = len(points) + len(points.excluded)

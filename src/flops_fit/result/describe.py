@@ -11,6 +11,7 @@ from flops_fit.fit.conventions import UNKNOWN
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
+from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.fit.valley import WINDOWS
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
@@ -43,9 +44,10 @@ def about_fit(law: ScalingLaw) -> list[str]:
     span = f"{numbers.compute(low)} to {numbers.compute(high)} FLOPs"
     return [
         f"Fit: {_kind(law.headline)}, {len(law.points)} runs, {span}.",
-        *_about_runs(law),
+        *about_runs(law),
         _about_intervals(law.headline),
         *_about_exponents(law),
+        *_about_parameters(law.headline),
         *_about_second(law),
         *wrapped(_about_conventions(law.conventions, law.points)).splitlines(),
     ]
@@ -70,7 +72,7 @@ def _kind(headline: Law) -> str:
     return f"{headline.name!r}"
 
 
-def _about_runs(law: ScalingLaw) -> Iterator[str]:
+def about_runs(law: ScalingLaw) -> Iterator[str]:
     """Say which runs place the minima of a valley, where not all of them do."""
     if not isinstance(law.headline, ValleyLaw):
         return
@@ -120,6 +122,18 @@ def _outside(power_law: PowerLaw, interval: Interval, name: str) -> str:
     return f" C^{power_law.exponent:.3f} lies outside {name} above ({_range(interval)})."
 
 
+def _about_parameters(surface: Law) -> list[str]:
+    """Give the parameters of a form, by which its numbers can be computed anew."""
+    if not isinstance(surface, SurfaceLaw):
+        return []
+    named = ", ".join(f"{name} = {_parameter(found)}" for name, found in surface.parameters)
+    return wrapped(f"Parameters of {surface.name!r}: {named}.").splitlines()
+
+
+def _parameter(found: Estimate) -> str:
+    return f"{found.value:.4g} ({found.interval.low:.3g} to {found.interval.high:.3g})"
+
+
 def _about_second(law: ScalingLaw) -> Iterator[str]:
     if law.second is not None:
         high = law.flops_range[1]
@@ -129,6 +143,7 @@ def _about_second(law: ScalingLaw) -> Iterator[str]:
             f"N {numbers.count(optimum.n_params.value)}, L {numbers.loss(optimum.loss.value)}; "
             f"a = {_exponent(law.second.exponent_at_top)}."
         )
+        yield from _about_parameters(law.second)
 
 
 def _about_conventions(conventions: Conventions, points: Points) -> str:

@@ -128,9 +128,9 @@ def _doubts_about_extent(
     law: ScalingLaw, size: str, n_params: float, data: str, n_units: float
 ) -> Iterator[Doubt]:
     largest, most = float(law.points.n_params.max()), float(law.points.n_units.max())
-    if n_params > largest * 1.001:
+    if n_params > largest * _SOME:
         yield Doubt(
             f"{size} is", n_params / largest, f" times the largest model trained ({numbers.count(largest)})."
         )
-    if n_units > most * 1.001:
+    if n_units > most * _SOME:
         yield Doubt(f"{data} is", n_units / most, f" times the most data trained on ({numbers.count(most)}).")

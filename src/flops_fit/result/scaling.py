@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAW_FILE = "law.json"
+_BEYOND = 1.5
+"""Times the largest budget from which on the most compute of a run is worth a row of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -152,10 +154,11 @@ class ScalingResult:
         return chinchilla_table(self.law, predictions, caveats=caveats)
 
     def budgets_of_interest(self) -> tuple[float, ...]:
-        """Return the budgets trained, or a ladder where there are none, and ten times the largest."""
+        """Return the budgets trained, or a ladder where there are none, and ten times the most compute."""
         low, high = self.law.flops_range
         trained = [m.flops for m in self.law.minima] or np.geomspace(low, high, 5).tolist()
-        return (*trained, 10 * high)
+        beyond = [high] if high > _BEYOND * trained[-1] else []  # runs of no budget may have more
+        return (*trained, *beyond, 10 * high)
 
     def describe(self) -> str:
         """Return the table, the exponents, the second opinion and every finding, as text."""

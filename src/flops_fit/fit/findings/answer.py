@@ -7,6 +7,8 @@ from flops_fit.fit.law import Law
 
 _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
+_BENT = 0.01
+"""Difference of exponents from which on two digits tell them apart."""
 
 
 def about_answer(headline: Law) -> Iterator[Finding]:
@@ -23,7 +25,7 @@ def about_answer(headline: Law) -> Iterator[Finding]:
             threshold=_WIDE,
         )
     local, whole = headline.exponent_at_top, headline.exponent_whole_range
-    if whole.value not in local.interval:
+    if whole.value not in local.interval and abs(whole.value - local.value) > _BENT:
         yield Finding(
             code="bent-trend",
             severity="info",

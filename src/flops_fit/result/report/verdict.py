@@ -61,7 +61,9 @@ def verdict_of(law: ScalingLaw, *, doubts: tuple[str, ...] = (), checked: tuple[
         kind, mark, title, checked = "bad", "✕", "SIMULATED: no result", ()
         reasons = (*simulated, *warnings, *doubts)
     elif reasons := (*warnings, *doubts):
-        kind, mark, title = "mixed", "!", f"Usable, with {_reservations(len(reasons))}"
+        unstable = any(f.code == "unstable" for f in law.findings)
+        word = "Usable, but UNSTABLE" if unstable else "Usable"
+        kind, mark, title = "mixed", "!", f"{word}, with {_reservations(len(reasons))}"
     else:
         kind, mark, title = "good", "✓", "Nothing found that speaks against this fit"
     return Verdict(kind=kind, mark=mark, title=title, reasons=reasons, checked=checked)
