@@ -23,7 +23,7 @@ def test_every_section_of_the_page_is_explained_word_for_word(page):
         head, _, text = explain(code).partition("\n\n")
         assert head == code
         assert text
-        assert f"## {code}\n\n{text}\n" in page
+        assert f"## {code}\n\n{text}\n" in page.replace("\\*", "*")  # an escape of Markdown is no text
 
 
 def test_the_heading_of_the_next_part_is_no_part_of_a_section(page):

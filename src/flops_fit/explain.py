@@ -41,7 +41,10 @@ def list_codes() -> str:
 
 
 def _sections() -> dict[str, str]:
-    return {code: text.strip() for code, text in _SECTION.findall(_page().read_text(encoding="utf-8"))}
+    return {
+        code: text.strip().replace("\\*", "*")
+        for code, text in _SECTION.findall(_page().read_text(encoding="utf-8"))
+    }
 
 
 def _page() -> Traversable:

@@ -25,6 +25,7 @@ def test_counts_have_three_digits_and_a_suffix(value, text):
 def test_losses_have_four_digits_and_flops_an_exponent():
     assert numbers.loss(2.1) == "2.100"
     assert numbers.loss(0.69213) == "0.6921"
+    assert numbers.loss(1203.4) == "1203"
     assert numbers.compute(1e21) == "1.00e+21"
 
 

@@ -25,7 +25,7 @@ def compute(value: float) -> str:
 
 def loss(value: float) -> str:
     """Format a loss to four digits."""
-    return f"{value:#.4g}"
+    return f"{value:#.4g}".rstrip(".")
 
 
 def unit(name: str) -> str:
