@@ -1,5 +1,7 @@
 """The Python API as a researcher uses it: their own class, dataset and loss, from import to answer."""
 
+import inspect
+import re
 import sqlite3
 
 import pytest
@@ -8,6 +10,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import flops_fit
+from flops_fit.config.arguments import OF_RUNS, OF_SWEEP
+from flops_fit.errors import FitError, PluginError, SpecError, TableError
 
 
 class Mlp(nn.Module):
@@ -69,7 +73,9 @@ def test_the_answer_says_that_one_learning_rate_served_all_sizes(sweep):
 def test_the_sweep_is_kept_and_loads_again(sweep):
     out, result = sweep
     assert flops_fit.load(out).chinchilla_table() == result.chinchilla_table()
-    assert flops_fit.fit_runs(out).chinchilla_table() == result.chinchilla_table()
+    again = flops_fit.fit_runs(out)
+    assert again.chinchilla_table() == result.chinchilla_table()
+    assert again.diagnostics == result.diagnostics
 
 
 def test_a_half_finished_sweep_can_be_fitted(sweep, tmp_path):
@@ -78,7 +84,14 @@ def test_a_half_finished_sweep_can_be_fitted(sweep, tmp_path):
     (tmp_path / "runs.sqlite").write_bytes((out / "runs.sqlite").read_bytes())
     with sqlite3.connect(tmp_path / "runs.sqlite") as rows:
         rows.execute("DELETE FROM runs WHERE budget > 1.2e7")
-    assert flops_fit.fit_runs(tmp_path).law.flops_range[1] == pytest.approx(1e7, rel=0.05)
+    half = flops_fit.fit_runs(tmp_path)
+    assert half.law.flops_range[1] == pytest.approx(1e7, rel=0.05)
+    assert "unfinished-sweep" in {finding.code for finding in half.diagnostics}
+    with sqlite3.connect(tmp_path / "runs.sqlite") as rows:
+        rows.execute("DELETE FROM runs WHERE rowid > 5")
+    with pytest.raises(FitError, match=r"^\d of the \d+ planned runs are done\.") as caught:
+        flops_fit.fit_runs(tmp_path)
+    assert caught.value.fix.startswith("start the sweep again: ")
 
 
 def test_rows_of_another_plan_in_the_same_directory_are_not_fitted(sweep, tmp_path):
@@ -124,3 +137,62 @@ def test_the_result_tells_in_an_interpreter_where_it_is_kept(sweep):
     out, result = sweep
     assert repr(result).endswith(f"; kept in {out}")
     assert len(repr(result).splitlines()) == 3
+
+
+def test_unknown_arguments_are_named_together_with_those_meant(dataset):
+    with pytest.raises(SpecError, match="find_optimal takes no `model`, `budgets`,") as caught:
+        flops_fit.find_optimal(
+            model=Mlp, budgets=[1e6], loss=None, val_dataset=dataset, designs={}, lr=1e-3, epochs=3
+        )
+    assert caught.value.code == "unknown-argument"
+    assert caught.value.fix == (
+        "use `model_cls` for `model`; use `compute_budgets` for `budgets`; use `loss_fn` for `loss`; "
+        "use `eval_dataset` for `val_dataset`; use `design` for `designs`; "
+        "use `training={'lr': ...}` for `lr`; remove `epochs`: how long a run trains follows from its budget"
+    )
+    with pytest.raises(ValueError, match=r"remove `zzz`; the arguments are spec, model_cls, .*quiet\n"):
+        flops_fit.find_optimal(zzz=1)
+
+
+def test_unknown_arguments_of_a_fit_are_named_too():
+    with pytest.raises(TableError, match=r"fit_runs takes no `data` or `column`\.") as caught:
+        flops_fit.fit_runs(data="runs.csv", column={"N": "params"})
+    assert caught.value.fix == "use `source` for `data`; use `columns` for `column`"
+
+
+@pytest.mark.parametrize("function", [flops_fit.find_optimal, flops_fit.fit_runs])
+def test_every_name_that_is_offered_is_an_argument(function):
+    allowed = inspect.signature(function).parameters
+    offered = {"find_optimal": OF_SWEEP, "fit_runs": OF_RUNS}[function.__name__]
+    assert {name.partition("=")[0] for name in offered.values()} <= set(allowed)
+    assert "Raises:" in function.__doc__
+
+
+class Column(Mlp):
+    def __init__(self, width):
+        super().__init__(width, n_classes=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        (nn.functional.cross_entropy, torch.arange(400) % 8),
+        (nn.BCEWithLogitsLoss(), (torch.arange(400) % 2).float()),
+    ],
+)
+def test_what_a_loss_was_given_is_told_where_it_raises(loss, targets, tmp_path):
+    with pytest.raises(PluginError) as caught:
+        flops_fit.find_optimal(
+            model_cls=Column,
+            model_size_param="width",
+            dataset=TensorDataset(torch.randn(400, 8), targets),
+            loss_fn=loss,
+            compute_budgets=[2e6, 3e6, 4.5e6, 7e6, 1e7, 1.5e7, 2.2e7],
+            output_dir=tmp_path,
+            quiet=True,
+        )
+    kind = r"int64 \(4,\) from \d to \d" if targets.dtype == torch.int64 else r"float32 \(4,\)"
+    given = (
+        rf"it was given outputs float32 \(4, 1\) and targets {kind}: make these fit, or correct what it runs"
+    )
+    assert re.fullmatch(rf"{given} \(the traceback shows where\)", caught.value.fix)

@@ -323,6 +323,9 @@ def test_a_spec_and_arguments_that_it_describes_are_not_both_taken():
     [
         (["predic", "law"], "flops-fit predict"),
         (["table", "law", "--format", "latx"], "--format latex"),
+        (["table", "law", "--format", "tex"], "--format latex"),
+        (["table", "law", "--format", ".md"], "--format markdown"),
+        (["fit", "law", "--n-is", "embedding"], "--n-is non-embedding"),
         (["demo", "--seeds", "many"], "see what it takes: flops-fit demo --help"),
         (["fit"], "see what it takes: flops-fit fit --help"),
     ],
@@ -338,3 +341,17 @@ def test_without_a_command_all_of_them_are_listed(capsys):
         main([])
     assert ended.value.code == 0
     assert "new-plugin" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("picture", "fix"),
+    [
+        ("curve", "flops-fit plot {out} --curves"),
+        ("training", "flops-fit plot {out} --curves"),
+        ("isoflops", "--picture isoflop"),
+    ],
+)
+def test_a_picture_that_does_not_exist_names_what_was_meant(sweep, capsys, picture, fix):
+    law = sweep[1] / "law.json"
+    assert main(["plot", str(law), "--picture", picture]) == 2
+    assert f"fix: {fix.format(out=sweep[1])}\n" in capsys.readouterr().err

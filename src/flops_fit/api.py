@@ -21,10 +21,11 @@ from flops_fit.config import (
     read_form,
     write_spec_json,
 )
+from flops_fit.config.arguments import OF_RUNS, OF_SWEEP, refusing_unknown
 from flops_fit.config.pasteable import fitted_again_from, told_in_python
 from flops_fit.design import SweepPlan, check_worth_training
 from flops_fit.design import plan_sweep as plan_probed_sweep
-from flops_fit.errors import SpecError
+from flops_fit.errors import SpecError, TableError
 from flops_fit.fit import Conventions, FlopConvention, SizeConvention, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult
 from flops_fit.result import load as load_law
@@ -36,6 +37,7 @@ from flops_fit.sources import (
     check_arguments,
     check_free,
     is_table,
+    pointing_to_the_rest,
     read_runs,
     read_sweep,
 )
@@ -100,6 +102,7 @@ def _run_into(
     return result
 
 
+@refusing_unknown(SpecError, OF_SWEEP)
 def find_optimal(
     spec: SpecSource | None = None,
     *,
@@ -154,6 +157,7 @@ def plan_sweep(spec: SpecSource, *, overrides: Sequence[str] = ()) -> SweepPlan:
     return plan_probed_sweep(checked, probe(checked))
 
 
+@refusing_unknown(TableError, OF_RUNS)
 def fit_runs(
     source: RunSource,
     *,
@@ -192,14 +196,15 @@ def fit_runs(
     runs = read_runs(source, columns=columns, where=where, layout=layout)
     loss_unit = runs.loss_unit if loss_unit == "unknown" else loss_unit
     form = runs.form if form is None else form
-    law = fit_imported(
-        runs.records,
-        None if form is None else read_form(form),
-        unit=unit or runs.unit,
-        declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
-        planned=runs.findings,
-        labels=runs.labels,
-    )
+    with pointing_to_the_rest(runs):
+        law = fit_imported(
+            runs.records,
+            None if form is None else read_form(form),
+            unit=unit or runs.unit,
+            declared=declare(n_params=n_params, flops=flops, loss_unit=loss_unit),
+            planned=runs.findings,
+            labels=runs.labels,
+        )
     law = replace(law, made_from=runs.made_from, speed=measured_speed(runs.records))
     result = ScalingResult(law, kept=None if out is None else Path(out))
     if result.kept is not None:
@@ -246,6 +251,7 @@ def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:
     origin = made_from(spec, plan.data)
     known = {
         "plan_id": plan.plan_id,
+        "n_runs": len(plan.runs),
         "unit": plan.data.unit,
         "loss_unit": spec.loss_unit(plan.data.unit),
         "findings": [asdict(finding) for finding in plan.findings],

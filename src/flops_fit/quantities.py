@@ -9,7 +9,20 @@
 Counts are Python ints or float64, never int64 products: 6·N·D overflows int64 at frontier scale.
 """
 
+import re
 from dataclasses import dataclass
+
+_SCALES = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+
+
+def read_quantity(text: str) -> float:
+    """Read a number that may end as the output writes it: 20K, 1.5M, 2B or 2G, 1T.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    number, scale = re.fullmatch(r"(.*?)([KMGBT]?)", text.strip().upper(), re.DOTALL).groups()  # type: ignore[union-attr] # matches any text
+    return float(number) * _SCALES[scale]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from flops_fit.config import MadeFrom, read_made_from
 from flops_fit.design import Finding
-from flops_fit.errors import StoreError, TableError, by_interface, text_argument
+from flops_fit.errors import FitError, StoreError, TableError, by_interface, text_argument
 from flops_fit.runs import (
     RUNS_FILE,
     SPEC_FILE,
@@ -39,6 +40,8 @@ class Runs:
     form: Mapping[str, Any] | None = None
     """The fit form of the spec that the runs were trained for, as its options."""
     made_from: MadeFrom | None = None
+    n_planned: int = 0
+    """How many runs the sweep was planned to have; 0 where nobody knows."""
 
 
 def read_runs(
@@ -117,13 +120,15 @@ def read_sweep(directory: Path) -> Runs:
         plan = written["plan"]
         records = tuple(record for record in records if record.plan_id == plan["plan_id"])
         planned = tuple(Finding(**finding) for finding in plan["findings"])
+        n_planned = int(plan.get("n_runs", 0))
         return Runs(
             records=records,
             unit=plan["unit"],
             loss_unit=plan.get("loss_unit", "unknown"),
-            findings=(*planned, *audit_findings(audits, records)),
+            findings=(*_missing(len(records), n_planned), *planned, *audit_findings(audits, records)),
             form=written["spec"]["fit"],
             made_from=read_made_from(plan.get("made_from")),
+            n_planned=n_planned,
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StoreError(
@@ -131,6 +136,35 @@ def read_sweep(directory: Path) -> Runs:
             fix="start the same `flops-fit run` again: it writes the file anew and keeps the runs",
             code="store-damaged",
         ) from error
+
+
+def _missing(n_runs: int, n_planned: int) -> Iterator[Finding]:
+    if n_runs < n_planned:
+        yield Finding(
+            code="unfinished-sweep",
+            severity="warning",
+            message=f"The sweep is not finished: {n_planned - n_runs} of its {n_planned} runs are missing.",
+            action="start it again: it goes on where it stopped, and fits all of them",
+            value=n_planned - n_runs,
+            threshold=0,
+        )
+
+
+@contextmanager
+def pointing_to_the_rest(runs: Runs) -> Iterator[None]:
+    """Let an error about too few runs of an unfinished sweep say how to get those that were planned.
+
+    Raises:
+        FitError: the same object that the block raised.
+    """
+    try:
+        yield
+    except FitError as error:
+        if len(runs.records) < runs.n_planned:
+            done = f"{len(runs.records)} of the {runs.n_planned} planned runs are done."
+            error.problem = f"{done} {error.problem}"
+            error.fix = f"start the sweep again: it goes on where it stopped; or {error.fix}"
+        raise
 
 
 def is_table(path: Path) -> bool:

@@ -59,7 +59,8 @@ def test_a_small_mlp_and_a_tensor_dataset_pass_every_probe():
     found = probe(spec)
     assert found.data.unit == "sample"
     assert found.data.n_units == 360
-    assert found.caveats == ()
+    (caveat,) = found.caveats
+    assert "a mean over only 40 held-out samples of TensorDataset" in caveat
     for rung in found.sizes:
         width = rung.size.options["width"]
         assert rung.size.n_params == 8 * width + width + width * (width + 1) + 3 * (width + 1)
@@ -307,7 +308,12 @@ IMMEDIATE = {
     "arguments in a list": ({"model_kwargs": [1]}, "wrong-argument", "model_kwargs is [1], of type list"),
     "one size": ({"model_sizes": 64}, "wrong-argument", "model_sizes=[64, 128, 256]"),
     "one budget": ({"compute_budgets": 1e7}, "bad-budget", "`budgets: {start: 1e06, stop: 1e07, count: 7}`"),
-    "one seed": ({"seeds": 3}, "value-not-allowed", "write e.g. `seeds: [0]`"),
+    "one seed": ({"seeds": 3}, "bad-seeds", "write `seeds: [0, 1, 2]`"),
+    "no name of the size": (
+        {"model_size_param": "", "model_kwargs": {"n_in": 8}},
+        "no-size-param",
+        'argument of MLP that sets the model\'s size.\n  fix: pass model_size_param="width"',
+    ),
     "training in a list": ({"training": [1]}, "value-not-allowed", "write e.g. `training: {batch_size: 32}`"),
     "loss": ({"loss_fn": "mse"}, "loss-not-callable", "loss_fn is 'mse'"),
     "class of a loss": ({"loss_fn": nn.CrossEntropyLoss}, "loss-not-callable", "loss_fn=CrossEntropyLoss()"),

@@ -58,11 +58,8 @@ def test_advice_is_spelt_as_arguments_where_these_were_given():
 
 
 def test_an_error_from_below_is_shown_once_with_its_cause():
-    with (
-        pytest.raises(PluginError, match=r"the traceback shows where") as caught,
-        told_in_python(arguments=True),
-    ):
-        raise PluginError("it raised", fix="mend it (`--debug` shows where)", code="x") from OSError("gone")
+    with pytest.raises(PluginError) as caught, told_in_python(arguments=True):
+        raise PluginError("it raised", fix="mend it", code="x") from OSError("gone")
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__context__ is None
 

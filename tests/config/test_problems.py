@@ -140,3 +140,24 @@ def test_an_error_of_ours_inside_a_validator_keeps_its_fix():
 def test_long_values_are_cut():
     [(_, problem, _)] = of_model(depth="x" * 1000)
     assert problem == f"found '{'x' * 56}...; allowed: an integer"
+
+
+@pytest.mark.parametrize("name", ["epochs", "num_epochs", "n_epochs", "max_steps", "steps"])
+def test_the_length_of_a_run_is_no_option(name):
+    fix = f"remove `{name}`: how long a run trains follows from its budget"
+    assert problems(training={name: 3})[0][2] == fix
+    assert problems(**{name: 3})[0][2] == fix
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("epsilon", "use 'eps'"),
+        ("adam_eps", "use 'eps'"),
+        ("learning_rate", "use 'lr'"),
+        ("epoch_count", "remove `epoch_count`"),
+        ("warmup_steps", "use 'warmup'"),
+    ],
+)
+def test_an_abbreviation_is_offered_for_its_own_word_only(name, fix):
+    assert problems(training={name: 3})[0][2] == fix

@@ -4,6 +4,7 @@ import json
 import pickle
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,6 +138,15 @@ def test_fewer_than_seven_budgets_are_accepted_only_on_purpose():
 @pytest.mark.parametrize("seeds", [[], [1, 1], [-1]])
 def test_seeds_are_distinct_and_not_negative(seeds):
     assert codes(seeds=seeds) == {"seeds": "bad-seeds"}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "listed"), [(0, "[0]"), (1, "[0]"), (3, "[0, 1, 2]"), (np.int64(2), "[0, 1]"), (42, "[42]")]
+)
+def test_a_number_of_seeds_is_listed(seeds, listed):
+    with pytest.raises(ValidationError) as caught:
+        SweepSpec.model_validate({**MINIMAL, "seeds": seeds})
+    assert caught.value.errors()[0]["ctx"]["fix"] == f"write `seeds: {listed}`"
 
 
 def test_some_size_lies_between_the_smallest_and_the_largest():

@@ -40,7 +40,24 @@ def test_sizes_on_one_side_of_the_prior_optimum(codes):
     """n_min above the prior optimum of the smallest budgets, below that of the others."""
     found = codes({"n_min": 3.2e6})
     assert "at 1e+15 FLOPs above it" in found["one-sided"].message
-    assert found["one-sided"].action.startswith("lower design.n_min")
+    assert found["one-sided"].action.startswith("raise these budgets, or let the model come in smaller sizes")
+    assert "design.n_m" not in found["one-sided"].action  # nobody set them
+
+
+@pytest.mark.parametrize(
+    ("design", "action"),
+    [
+        ({"n_max": 6e6}, "raise design.n_max (now 6e+06) or lower training.batch_size (now "),
+        ({"n_min": 3.2e6}, "lower design.n_min (now 3.2e+06), if the model comes that small"),
+    ],
+)
+def test_a_limit_that_keeps_sizes_to_one_side_is_named_with_its_value(codes, design, action):
+    assert action in codes(design, design=design)["one-sided"].action
+
+
+def test_sizes_below_the_optimum_without_a_limit_want_a_wider_window_or_larger_budgets(codes):
+    action = codes({"n_max": 6e6})["one-sided"].action
+    assert action.startswith("raise design.window (now 8) or these budgets, or lower training.batch_size (")
 
 
 def test_a_budget_without_runs(codes):

@@ -2,7 +2,7 @@ import pytest
 
 from flops_fit.errors import TableError, speaking_to_command_line
 from flops_fit.runs import read_table
-from flops_fit.runs.guesses import step_counter, units_of_steps
+from flops_fit.runs.guesses import layout_of, step_counter, units_of_steps
 
 TABLES = {
     "Weights & Biases": (
@@ -93,3 +93,25 @@ def test_units_are_made_of_the_columns_that_there_are():
         "_step · config.batch_size · seq_len"
     )
     assert units_of_steps("_step", ["lr"]) == "_step · batch size · sequence length"
+
+
+@pytest.mark.parametrize(
+    ("header", "state"),
+    [
+        ("Name,State,config.n_params,config.tokens,summary.val_loss", "done"),
+        ("Name,state,n_params_total,tokens,val_loss", "crashed"),
+        ("Name,state,n_params_total,tokens,val_loss", "Finished"),
+    ],
+)
+def test_an_export_of_weights_and_biases_gives_itself_away(tmp_path, header, state):
+    path = tmp_path / "runs.csv"
+    path.write_text(f"{header}\na,{state},1e6,2e7,3.5\n")
+    with speaking_to_command_line(), pytest.raises(TableError) as caught:
+        read_table(path)
+    assert caught.value.fix.startswith("--layout wandb --columns N=")
+
+
+def test_other_states_are_nobodys_layout():
+    assert layout_of(["State", "N"], [["Bavaria", "1"]]) is None
+    assert layout_of(["State", "N"], [["", "1"]]) is None
+    assert layout_of(["config.n", "N"]) is None

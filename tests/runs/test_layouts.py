@@ -149,3 +149,25 @@ def test_steps_in_the_place_of_data_are_an_error_unless_compute_is_given(file):
     (finding,) = load_table(path, layout="wandb", columns=columns | {"C": "_runtime"}).findings
     assert finding.severity == "warning"
     assert load_table(file("t.csv", "N,D,loss", "1e6,2e7,3")).findings == ()
+
+
+def test_an_error_lists_the_columns_of_the_table_and_none_that_the_layout_added(file):
+    header = "Name,State,config.n_params,config.tokens,summary.val_loss"
+    path = file("runs.csv", header, "a,finished,1e6,2e7,3.5", "b,crashed,1e6,1e7,3.9")
+    with pytest.raises(TableError) as caught:
+        read_table(path, layout="wandb")
+    told = "the table has Name, State, config.n_params, config.tokens, summary.val_loss."
+    assert caught.value.problem.endswith(told)
+    columns = {"D": "config.tokens", "loss": "summary.val_loss"}
+    assert caught.value.fix == f'layout="wandb", columns={json.dumps(columns)}'
+    assert [run.status for run in read_table(path, layout="wandb", columns=columns)] == [
+        "completed",
+        "failed",
+    ]
+
+
+def test_bad_cells_of_finished_runs_are_not_blamed_on_the_layout(file):
+    path = file("runs.csv", WANDB, FINISHED.replace("4.51", "oops"), FINISHED, CRASHED.replace("NaN", "9"))
+    with pytest.raises(TableError) as caught:
+        read_table(path, columns={"N": "num_params", "D": "_step", "loss": "val/loss"})
+    assert caught.value.fix == "correct those rows, or delete them"

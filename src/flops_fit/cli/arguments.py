@@ -161,7 +161,9 @@ def _about_pictures(stages: Any) -> None:
         "--picture",
         default="overview",
         metavar="NAME",
-        help="overview (default), isoflop, size, data, loss, ratio, surface, residuals, backtest or curve",
+        help="overview (default), isoflop, size, data, loss, ratio, surface, residuals or backtest; of a "
+        "law over one quantity (m1 to m4, bnsl) overview, curve, residuals or backtest; for training curves "
+        "use --curves",
     )
     plot.add_argument("--width", choices=("single", "double"), default="double", help="columns of a journal")
     plot.add_argument("--curves", action="store_true", help="draw how the losses fell; LAW is the directory")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from flops_fit.cli.show import DONE, UNRELIABLE, USER_ERROR, answer, show, status
-from flops_fit.errors import FlopsFitError, StoreError, TableError
+from flops_fit.errors import FitError, FlopsFitError, StoreError, TableError
 
 if TYPE_CHECKING:
     import argparse
@@ -114,8 +115,21 @@ def plot(args: argparse.Namespace) -> int:
         return DONE
     result = _load_or_curves(args.law)
     out = args.out or _drawn(args.law, args.picture)
-    print(result.save_plot(out, args.picture, width=_WIDTHS[args.width]))
+    try:
+        print(result.save_plot(out, args.picture, width=_WIDTHS[args.width]))
+    except FitError as error:
+        if error.code == "unknown-picture" and _may_mean_curves(args):
+            error.fix = f"flops-fit plot {shlex.quote(str(_directory(args.law)))} --curves"
+        raise
     return status(result)
+
+
+def _may_mean_curves(args: argparse.Namespace) -> bool:
+    """Tell whether a picture that does not exist may be that of the losses on the way, which are there."""
+    from flops_fit.runs import RUNS_FILE
+
+    is_like = re.search("curve|train|learn", args.picture)
+    return is_like is not None and (_directory(args.law) / RUNS_FILE).is_file()
 
 
 def _load_or_curves(law: Path) -> ScalingResult:

@@ -8,18 +8,19 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flops_fit.errors import UsageError
+from flops_fit.quantities import read_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SCALES = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+_OF_SUFFIX = {"tex": "latex", "md": "markdown", "txt": "text", "htm": "html"}
+"""Formats by the suffix of their files."""
 
 
 def quantity(text: str) -> float:
     """Read a number that may end as the output writes it: 20K, 1.5M, 2B or 2G, 1T."""
     try:
-        number, scale = re.fullmatch(r"(.*?)([KMGBT]?)", text.strip().upper(), re.DOTALL).groups()  # type: ignore[union-attr] # matches any text
-        return float(number) * _SCALES[scale]
+        return read_quantity(text)
     except ValueError:
         message = f"{text!r} is no number; write e.g. 20000, 2e4 or 20K (K, M, B or G, T)"
         raise argparse.ArgumentTypeError(message) from None
@@ -75,10 +76,20 @@ class Parser(argparse.ArgumentParser):
 def _fix(command: argparse.ArgumentParser, message: str) -> str:
     """Name the choice that was meant where argparse lists the choices, else where to look."""
     found = re.search(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message)
-    near = difflib.get_close_matches(found[2], re.findall(r"[\w-]+", found[3]), n=1) if found else []
+    near = _near_choice(found[2], re.findall(r"[\w-]+", found[3])) if found else ""
     if not (found and near):
         return _help(command)
-    return f"{found[1]} {near[0]}" if found[1].startswith("-") else f"{command.prog} {near[0]}"
+    return f"{found[1]} {near}" if found[1].startswith("-") else f"{command.prog} {near}"
+
+
+def _near_choice(word: str, choices: Sequence[str]) -> str:
+    """Return the choice whose files end so, else one that holds the word, else the one spelt most like it."""
+    from flops_fit.plugins.registry import nearest
+
+    of_files = [choice for choice in choices if choice == _OF_SUFFIX.get(word.lower().lstrip("."))]
+    holding = [choice for choice in choices if len(word) > 1 and word.lower() in choice.lower()]
+    close = nearest(word, choices).removeprefix("use ").strip("'")
+    return next(iter([*of_files, *holding, close]))
 
 
 def _help(command: argparse.ArgumentParser) -> str:

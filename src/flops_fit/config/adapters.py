@@ -121,6 +121,8 @@ def _check_loss(loss_fn: object) -> None:
 def _check_model(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[str, Any]) -> None:
     """Refuse what can be seen to fail without building anything."""
     parameters = _parameters(model_cls)
+    if not size_param:
+        raise _no_size_param_given(model_cls, [p for name, p in parameters.items() if name not in fixed])
     if size_param in fixed or not _takes(size_param, parameters):
         raise _no_size_param(model_cls, size_param, [name for name in parameters if name not in fixed])
     _check_kwargs(model_cls, size_param, fixed)
@@ -149,6 +151,27 @@ def _takes(name: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
     return takes_any or (
         name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
     )
+
+
+def _no_size_param_given(model_cls: Callable[..., Any], free: Sequence[inspect.Parameter]) -> PluginError:
+    names = [p.name for p in free if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    likely = [p.name for p in free if p.name in names and _may_be_size(p)] or names or ["width"]
+    return PluginError(
+        f"model_size_param is missing: the argument of {name_of(model_cls)} that sets the model's size.",
+        fix=f"pass {' or '.join(f'model_size_param={_quoted(name)}' for name in likely)}",
+        code="no-size-param",
+    )
+
+
+def _may_be_size(parameter: inspect.Parameter) -> bool:
+    """Tell whether an argument is, or may be, an integer."""
+    if parameter.annotation is not parameter.empty:
+        return parameter.annotation in (int, "int")
+    return parameter.default is parameter.empty or type(parameter.default) is int
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _no_size_param(model_cls: Callable[..., Any], size_param: str, free: Sequence[str]) -> PluginError:

@@ -39,7 +39,6 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
     try:
         yield
     except FlopsFitError as error:
-        error.fix = error.fix.replace("`--debug` shows", "the traceback shows")
         if not arguments:
             raise
         error.fix = _in_python("", error.fix)

@@ -13,11 +13,12 @@ from pydantic_core import ErrorDetails
 from flops_fit.components import Component
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
+from flops_fit.config.names import near_name, no_length_of_a_run
 from flops_fit.config.spec import SweepSpec
+from flops_fit.config.training import TrainingSpec
 from flops_fit.config.written import Place, Written
 from flops_fit.errors import FlopsFitError, Problem
 from flops_fit.plugins import registry
-from flops_fit.plugins.registry import nearest
 
 
 def find_problems(error: ValidationError, written: Written) -> tuple[Problem, ...]:
@@ -132,12 +133,17 @@ def _unknown(spot: _Spot, where: str) -> Problem:
     names = sorted(spot.owner.model_fields) if spot.owner else []
     section = next((f"{name}.{spot.name}" for name in names if spot.name in _fields_beneath(spot, name)), "")
     move = f"write it as `{section}`" if section else ""
+    near = near_name(spot.name, names)
     return Problem(
         where=where,
         problem=f"there is no such field; allowed: {', '.join(names)}" if names else "there is no such field",
-        fix=move or nearest(spot.name, names) or f"remove `{spot.name}`",
+        fix=_no_length(spot) or move or (near and f"use {near!r}") or f"remove `{spot.name}`",
         code="unknown-field",
     )
+
+
+def _no_length(spot: _Spot) -> str:
+    return no_length_of_a_run(spot.name) if spot.owner in (SweepSpec, TrainingSpec) else ""
 
 
 def _fields_beneath(spot: _Spot, name: str) -> Mapping[str, FieldInfo]:

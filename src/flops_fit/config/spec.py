@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,9 @@ DECADE = 10.0
 """Largest over smallest of budgets that are suggested, at least."""
 MIN_BUDGETS = 7
 """Fewer budgets leave the exponents to chance (docs/explanation/decisions/0002-thin-sweeps.md)."""
+
+MOST_COUNTED_SEEDS = 10
+"""A single number up to this says how many seeds; a larger one, such as 42, is one."""
 
 
 class BudgetRange(BaseModel):
@@ -145,6 +149,18 @@ class SweepSpec(BaseModel):
                 code="too-few-budgets",
             )
         return budgets
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds_are_listed(cls, seeds: object) -> object:
+        if isinstance(seeds, Integral):
+            shown = list(range(max(1, int(seeds)))) if seeds <= MOST_COUNTED_SEEDS else [int(seeds)]
+            raise broken_rule(
+                f"{flow(int(seeds))} is one number; seeds are listed",
+                fix=f"write `seeds: {flow(shown)}`",
+                code="bad-seeds",
+            )
+        return seeds
 
     @field_validator("seeds")
     @classmethod

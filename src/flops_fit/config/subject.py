@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from flops_fit.components import Batch, Component, DataSpec, Size
+from flops_fit.config.forward import TARGET_NAMES
 from flops_fit.config.on_meta import built_on_meta
+from flops_fit.config.python_data import PythonData
+from flops_fit.config.python_loss import PythonLoss
+from flops_fit.config.python_model import PythonModel
 from flops_fit.config.spec import SweepSpec
-from flops_fit.errors import FlopsFitError, PluginError
+from flops_fit.errors import FlopsFitError, PluginError, by_interface
 
 if TYPE_CHECKING:
     import torch
@@ -19,11 +23,17 @@ if TYPE_CHECKING:
 
 ROWS = 4
 """Rows of the batches that the model probes use."""
+_OWN = (PythonModel, PythonData, PythonLoss)
 
 
 @contextmanager
-def calling(component: Component, call: str) -> Iterator[None]:
+def calling(component: Component, call: str, given: Callable[[], str] = str) -> Iterator[None]:
     """Turn whatever `component` raises in the block into a PluginError that names it and the call.
+
+    Args:
+        component: What is called.
+        call: How the message writes the call.
+        given: Says what the call was given, where that may be at fault.
 
     Raises:
         PluginError: `component-raised`. Our own errors pass as they are.
@@ -35,9 +45,35 @@ def calling(component: Component, call: str) -> Iterator[None]:
     except Exception as error:
         raise PluginError(
             f"{component.label}.{call} raised {type(error).__name__}: {error}",
-            fix=f"change the options of `{component.label}`, or correct what it runs (`--debug` shows where)",
+            fix=given() + _remedy(component),
             code="component-raised",
         ) from error
+
+
+def _remedy(component: Component) -> str:
+    """Say what to change; a user's own object has no options."""
+    where = by_interface(command="`--debug` shows where", python="the traceback shows where")
+    options = "" if isinstance(component, _OWN) else f"change the options of `{component.label}`, or "
+    return f"{options}correct what it runs ({where})"
+
+
+def _given_to_loss(outputs: object, batch: Batch) -> str:
+    """Describe what a loss compares; all of the batch where nothing in it is named like a target."""
+    named = {name: value for name, value in batch.items() if name in TARGET_NAMES} or batch
+    targets = ", ".join(f"{name} {_described(value)}" for name, value in named.items())
+    return f"it was given outputs {_described(outputs)} and {targets}: make these fit, or "
+
+
+def _described(value: object) -> str:
+    import torch
+
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {_described(inner)}' for name, inner in value.items())}}}"
+    if not isinstance(value, torch.Tensor):
+        return f"of type {type(value).__name__}"
+    is_counted = not (value.is_floating_point() or value.is_complex()) and value.numel()
+    reach = f" from {int(value.min())} to {int(value.max())}" if is_counted else ""
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{reach}"
 
 
 @dataclass(frozen=True)
@@ -107,15 +143,16 @@ class Subject:
 
     def loss(self, outputs: object, batch: Batch) -> torch.Tensor:
         """Run the loss."""
-        with calling(self.spec.loss, f"__call__ on outputs of {self.model} and data {self.source}"):
+        given = partial(_given_to_loss, outputs, batch)
+        with calling(self.spec.loss, f"__call__ on outputs of {self.model} and data {self.source}", given):
             return self.spec.loss(outputs, batch)
 
     def reported(self, outputs: object, batch: Batch) -> dict[str, torch.Tensor]:
         """Run what is reported of held-out batches: the loss and the metrics, by the calls that give them."""
-        loss = self.spec.loss
-        with calling(loss, f"evaluate on outputs of {self.model} and data {self.source}"):
+        loss, given = self.spec.loss, partial(_given_to_loss, outputs, batch)
+        with calling(loss, f"evaluate on outputs of {self.model} and data {self.source}", given):
             found = {"evaluate(outputs, batch)": loss.evaluate(outputs, batch)}
-        with calling(loss, f"metrics on outputs of {self.model} and data {self.source}"):
+        with calling(loss, f"metrics on outputs of {self.model} and data {self.source}", given):
             metrics = loss.metrics(outputs, batch)
             return found | {f"metrics(outputs, batch)[{name!r}]": value for name, value in metrics.items()}
 

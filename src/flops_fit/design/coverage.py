@@ -138,8 +138,8 @@ def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
         return []
     told, actions = [], []
     for is_above, side, action in (
-        (True, "above", "lower design.n_min, if the model comes that small"),
-        (False, "below", "raise design.n_max or lower training.batch_size, to train larger ones"),
+        (True, "above", _to_train_smaller(spec)),
+        (False, "below", _to_train_larger(spec)),
     ):
         if budgets := [budget for budget in above if above[budget] is is_above]:
             told.append(f"{_listed(budgets)} FLOPs {side}")
@@ -152,6 +152,22 @@ def _sides(by_budget: _ByBudget, spec: SweepSpec) -> list[Finding]:
             "; ".join([*actions, "or change design.units_per_param, by which the optimum is guessed"]),
         )
     ]
+
+
+def _to_train_smaller(spec: SweepSpec) -> str:
+    if spec.design.n_min is not None:
+        return f"lower design.n_min (now {spec.design.n_min:.3g}), if the model comes that small"
+    return "raise these budgets, or let the model come in smaller sizes"
+
+
+def _to_train_larger(spec: SweepSpec) -> str:
+    """Name what may keep larger sizes out: a limit that was set, else the window and too few steps."""
+    design = spec.design
+    shown = f"design.window (now {design.window:g}) or these budgets,"
+    if design.n_max is not None:
+        shown = f"design.n_max (now {design.n_max:.3g})"
+    batch = f"training.batch_size (now {spec.training.batch_size})"
+    return f"raise {shown} or lower {batch}, to train larger ones"
 
 
 def _steps(runs: Sequence[PlannedRun]) -> list[Finding]:

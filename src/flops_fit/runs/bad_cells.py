@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flops_fit.errors import text_argument
-from flops_fit.runs.cells import KINDS, is_blank, number
+from flops_fit.runs.cells import KINDS, is_blank, is_infinite, number_in
 from flops_fit.runs.columns import NEEDED, Columns
 from flops_fit.runs.complaints import MARK_FAILED, Complaint, some
 from flops_fit.runs.rows import Row
@@ -13,6 +13,8 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 """A number as spreadsheets of much of Europe write it."""
 _SPENT = frozenset({"n_units", "flops", "flops_6nd"})
 """Nothing where a run failed before its first step."""
+_LOST = frozenset({"diverged", "failed", "crashed", "killed", "-"})
+"""What people write in the place of a number that a run did not give."""
 
 
 def bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> Iterator[Complaint]:
@@ -29,9 +31,14 @@ def bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> It
         told = some([f"{row.name}: {cell or 'nothing'}" for row, cell in zip(found, cells, strict=True)])
         yield Complaint(
             f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {told}",
-            _to_mend(columns, cells, guess=guess, telling=telling),
+            _to_mend(columns, cells, guess=guess if _stopped(columns, found) else None, telling=telling),
             "bad-cells",
         )
+
+
+def is_failed(columns: Columns, row: Row) -> bool:
+    """Say whether the column `status` says that a run has no loss."""
+    return columns.cell(row.cells, "status").strip() in {"diverged", "failed"}
 
 
 def _bad_rows(columns: Columns, rows: Sequence[Row], name: str) -> list[Row]:
@@ -39,12 +46,17 @@ def _bad_rows(columns: Columns, rows: Sequence[Row], name: str) -> list[Row]:
 
 
 def _will_do(columns: Columns, row: Row, name: str) -> bool:
-    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing."""
+    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing.
+
+    A loss that is infinite says by itself that its run diverged, and one of a failed run is not used.
+    """
     cell = columns.cell(row.cells, name).strip()
-    completed = columns.cell(row.cells, "status").strip() not in {"diverged", "failed"}
+    completed = not is_failed(columns, row)
+    if name == "loss" and (not completed or is_infinite(cell)):
+        return True
     if is_blank(cell):
         return name not in NEEDED or not completed
-    return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number(cell) == 0)
+    return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number_in(name, cell) == 0)
 
 
 def _to_mend(columns: Columns, cells: Sequence[str], *, guess: str | None, telling: str) -> str:
@@ -52,16 +64,26 @@ def _to_mend(columns: Columns, cells: Sequence[str], *, guess: str | None, telli
     if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "save the table with decimal points, 5.25 instead of 5,25"
     if guess is not None:
-        state = next(name for name in columns.names if name.lower() == "state")
+        state = columns.names[_state(columns)]
         return (
             f"add {text_argument('layout', guess)}, which takes no run that did not finish, "
             f"or {text_argument('where', {state: 'finished'})}"
         )
-    if all(map(is_blank, cells)):
+    if all(is_blank(cell) or cell.lower() in _LOST for cell in cells):
         marked = "write `failed` (or `diverged`) for them into column `status`"
         leave_out = f"leave those rows out with {telling}" if telling else "delete those rows"
         return f"{leave_out}, or {marked if 'status' in columns.places else MARK_FAILED}"
     return f"correct those rows, or {f'leave them out with {telling}' if telling else 'delete them'}"
+
+
+def _stopped(columns: Columns, bad: Sequence[Row]) -> bool:
+    """Whether the bad cells of a table with a column `State` are of runs that did not finish."""
+    place = _state(columns)
+    return place >= 0 and any(row.cells[place].strip().lower() != "finished" for row in bad)
+
+
+def _state(columns: Columns) -> int:
+    return next((i for i, name in enumerate(columns.names) if name.lower() == "state"), -1)
 
 
 def _telling(columns: Columns, rows: Sequence[Row], bad: set[str]) -> str:

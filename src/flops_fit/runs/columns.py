@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flops_fit.errors import by_interface, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
-from flops_fit.runs.guesses import layout_of, likely, may_be_meant, step_counter, units_of_steps
+from flops_fit.runs.guesses import likely, may_be_meant, step_counter, units_of_steps
 from flops_fit.runs.record import COLUMNS
 
 SYMBOLS = {
@@ -42,9 +42,16 @@ class Columns:
     """Where each of our fields stands in a row."""
 
     names: tuple[str, ...]
-    """The table's own header."""
+    """The table's own header, and behind it what a layout added."""
     places: Mapping[str, int]
     """Field of `RunRecord` to index; only those found."""
+    n_own: int | None = None
+    """How many names are the table's own; None: all."""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The names that somebody who looks into the table finds there."""
+        return self.names[: self.n_own]
 
     def called(self, name: str) -> str:
         """Return what the table calls one of our fields."""
@@ -56,12 +63,13 @@ class Columns:
 
 
 def find_columns(
-    header: Sequence[str], wanted: Mapping[str, str], layout: str | None = None
+    header: Sequence[str], wanted: Mapping[str, str], layout: str | None = None, n_own: int | None = None
 ) -> tuple[Columns, list[Complaint]]:
     """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name.
 
-    Fixes repeat `layout`, which the table was read by, and what of `wanted` is right, so that pasting one in
-    the place of what was typed loses nothing.
+    Fixes repeat `layout`, which the table was or should be read by, and what of `wanted` is right, so that
+    pasting one in the place of what was typed loses nothing. The first `n_own` names are the table's, the
+    others were added by its layout.
     """
     names = tuple(cell.strip() for cell in header)
     ours = set(COLUMNS)
@@ -70,12 +78,13 @@ def find_columns(
     places = _by_name(names, ours) | {
         key: place for key, column in asked.items() if (place := place_of(names, column)) is not None
     }
-    columns = Columns(names=names, places={key: place for key, place in places.items() if key in ours})
+    places = {key: place for key, place in places.items() if key in ours}
+    columns = Columns(names=names, places=places, n_own=n_own)
     missing = [name for name in NEEDED if name not in columns.places and name not in asked]
-    fix = _to_paste(columns, wanted, missing, layout or layout_of(names))
+    fix = _to_paste(columns, wanted, missing, layout)
     complaints = [
         *_backwards(given, wanted, fix),
-        *_misdirected(names, wanted, ours, fix),
+        *_misdirected(columns, wanted, ours, fix),
         *_missing(columns, missing, fix),
     ]
     return columns, [*complaints, *_repeated(columns)]
@@ -184,7 +193,7 @@ def _there(columns: Columns, key: str, column: str) -> str:
         return column
     field = SYMBOLS.get(key, key)
     unasked = columns.called(field) if field in columns.places else _ANY
-    return (difflib.get_close_matches(column, columns.names, n=1) or [unasked])[0]
+    return (difflib.get_close_matches(column, columns.own, n=1) or [unasked])[0]
 
 
 def _turned(names: Sequence[str], wanted: Mapping[str, str]) -> Mapping[str, str]:
@@ -210,7 +219,7 @@ def _backwards(given: Mapping[str, str], turned: Mapping[str, str], paste: str) 
 
 
 def _misdirected(
-    names: Sequence[str], wanted: Mapping[str, str], ours: set[str], paste: str
+    columns: Columns, wanted: Mapping[str, str], ours: set[str], paste: str
 ) -> Iterator[Complaint]:
     allowed = sorted(ours | set(SYMBOLS))
     for key, column in wanted.items():
@@ -219,9 +228,9 @@ def _misdirected(
             close += difflib.get_close_matches(key, allowed, n=1)
             fix = text_argument("columns", {close[0]: column}) if close else f"leave out {key}={column}"
             yield Complaint(f"columns: {key!r} is none of {', '.join(allowed)}", fix, "unknown-column")
-        elif place_of(names, column) is None:
+        elif place_of(columns.names, column) is None:
             yield Complaint(
-                f"columns: {key} is said to be {column!r}, but the table has {_listed(names)}",
+                f"columns: {key} is said to be {column!r}, but the table has {_listed(columns.own)}",
                 paste,
                 "missing-column",
             )
@@ -240,7 +249,7 @@ def _missing(columns: Columns, missing: Sequence[str], paste: str) -> Iterator[C
         return
     named = ", ".join(f"{NEEDED[name]} ({name})" for name in missing)
     yield Complaint(
-        f"no column for {named}; the table has {_listed(columns.names)}",
+        f"no column for {named}; the table has {_listed(columns.own)}",
         paste,
         "missing-column",
     )

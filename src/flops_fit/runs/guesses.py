@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _ALSO_CALLED = {
     "n_params": ("n", "n_params", "params", "num_params", "parameters", "model_size", "model_params", "size"),
@@ -54,12 +54,21 @@ _BATCH = re.compile(r"(?:(?:global|total|train)_)*batch_?size")
 _LENGTH = re.compile(r"(?:max_)?(?:seq|sequence|context|ctx)_?(?:len|length)|block_size|n_ctx")
 _WANDB = frozenset({"_step", "_runtime", "_timestamp", "created"})
 """Columns of which a table of a W&B project has some, beside the state of its runs; without capitals."""
+_STATES = frozenset(
+    {"finished", "crashed", "failed", "killed", "running", "preempted", "preempting", "pending"}
+)
+"""What W&B says of runs, without capitals."""
 
 
-def layout_of(names: Sequence[str]) -> str | None:
-    """Return the layout that gives itself away by its columns, None where none does."""
-    found = {name.lower() for name in names}
-    return "wandb" if "state" in found and found & _WANDB else None
+def layout_of(names: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str | None:
+    """Return the layout that gives itself away by its columns or its states, None where none does."""
+    found = [name.lower() for name in names]
+    if "state" not in found:
+        return None
+    place = found.index("state")
+    states = {cells[place].strip().lower() for cells in rows if len(cells) == len(found)} - {""}
+    is_wandb = any(name in _WANDB or name.startswith(("config.", "summary.")) for name in found)
+    return "wandb" if is_wandb or (states and states <= _STATES) else None
 
 
 def step_counter(names: Sequence[str]) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flops_fit.design.coverage import MAX_EPOCHS
 from flops_fit.design.grid import Finding
-from flops_fit.runs.cells import number
+from flops_fit.runs.cells import number, number_in
 from flops_fit.runs.columns import Columns
 from flops_fit.runs.rows import Row
 
@@ -47,7 +47,7 @@ def repetition_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding,
 def _epochs(columns: Columns, rows: Sequence[Row]) -> Iterator[float]:
     unique, epochs = _place(columns, _UNIQUE), _place(columns, _EPOCHS)
     for row in rows:
-        units = number(columns.cell(row.cells, "n_units"))
+        units = number_in("n_units", columns.cell(row.cells, "n_units"))
         if unique is not None and units and (once := number(row.cells[unique])):
             yield units / once
         elif epochs is not None and (times := number(row.cells[epochs])):

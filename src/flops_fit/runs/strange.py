@@ -1,30 +1,35 @@
-"""Tables that can be read and hardly hold what they seem to: swapped, in millions, copied, no means."""
+"""Tables that can be read and hardly hold what they seem to: swapped, in millions, no means."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from flops_fit.design.grid import Finding
 from flops_fit.errors import argument, text_argument
-from flops_fit.runs.cells import number
-from flops_fit.runs.columns import Columns
-from flops_fit.runs.guesses import likely
+from flops_fit.runs.cells import number_in
+from flops_fit.runs.columns import NEEDED, Columns
+from flops_fit.runs.guesses import likely, step_counter
+from flops_fit.runs.markers import Scale, scale_of, sounds_like_perplexity
 from flops_fit.runs.rows import Row
 
 _RATIOS = (1e-3, 1e6)
 """D/N of real runs: images per parameter of a large model, tokens per parameter of a tiny one."""
-_LEAST_SIZE = 10.0
-"""Parameters of a model, at least."""
+_LOW_RATIO = 0.1
+"""Below it D may be right, as of sentences or images, or N and D may be swapped."""
+_LEAST = {"n_params": 10.0, "n_units": 1000.0}
+"""What a middle run has, at least."""
+_NOT_SCALED = 1e5
+"""Numbers from here on are in no scale, whatever the name of their column says."""
 _LARGEST_LOSS = 12.5
 """Nats per unit: a uniform guess among 256 000 tokens, as many as the vocabularies in use have at most."""
-_TELL_APART = ("n_params", "n_units", "flops", "seed", "loss")
-"""What two runs do not have in common to the last digit."""
 
 
 def strange_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`, `copied-rows`: those that apply."""
-    odd = (*_odd_sizes(columns, rows), *_odd_ratio(columns, rows))
-    return (*_swapped(columns), *odd, *_large_losses(columns, rows), *_copied(columns, rows))
+    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`: those that apply."""
+    sizes, ratio = tuple(_odd_sizes(columns, rows)), tuple(_odd_ratio(columns, rows))
+    if sizes:  # numbers in another scale explain a ratio that is merely low
+        ratio = tuple(finding for finding in ratio if finding.severity != "info")
+    return (*_swapped(columns), *sizes, *ratio, *_large_losses(columns, rows))
 
 
 def _swapped(columns: Columns) -> Iterator[Finding]:
@@ -39,24 +44,53 @@ def _swapped(columns: Columns) -> Iterator[Finding]:
     )
 
 
+class _Odd(NamedTuple):
+    """Why the numbers taken for N or D are hardly single parameters or units."""
+
+    message: str
+    value: float
+    threshold: float
+    column: str
+    scale: Scale | None
+    """What the name of the column says that they are in."""
+
+
 def _odd_sizes(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
-    sizes = [size for size in _numbers(columns, rows, "n_params") if size]
-    if not sizes or (middle := median(sizes)) >= _LEAST_SIZE:
+    odd = [found for name in _LEAST if (found := _odd(columns, rows, name))]
+    if not odd:
         return
+    factors = [f"{found.column!r} by {found.scale.factor}" for found in odd if found.scale]
+    multiply = f": multiply column {' and '.join(factors)}"
     yield Finding(
         code="odd-sizes",
         severity="warning",
-        message=f"N is {middle:.3g} in the middle run, as if it were in millions or billions.",
-        action="give N in parameters and D in single tokens or samples",
-        value=middle,
-        threshold=_LEAST_SIZE,
+        message=" ".join(found.message for found in odd),
+        action=f"give N in parameters and D in single tokens or samples{multiply if factors else ''}",
+        value=odd[0].value,
+        threshold=odd[0].threshold,
     )
+
+
+def _odd(columns: Columns, rows: Sequence[Row], name: str) -> _Odd | None:
+    found = [value for value in _numbers(columns, rows, name) if value]
+    if not found or (middle := median(found)) >= _NOT_SCALED:
+        return None
+    column, lead = columns.called(name), f"{NEEDED[name]} is {middle:.3g} in the middle run"
+    if scale := scale_of(column):
+        message = f"{lead}, and its column {column!r} sounds like {scale.word}."
+        return _Odd(message, middle, _NOT_SCALED, column, scale)
+    if middle < (least := _LEAST[name]):
+        return _Odd(f"{lead}, as if it were in millions or billions.", middle, least, column, None)
+    return None
 
 
 def _odd_ratio(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
     pairs = zip(_numbers(columns, rows, "n_params"), _numbers(columns, rows, "n_units"), strict=True)
     ratios = [units / size for size, units in pairs if size and units]
-    if not ratios or _RATIOS[0] <= (middle := median(ratios)) <= _RATIOS[1]:
+    if not ratios or _LOW_RATIO <= (middle := median(ratios)) <= _RATIOS[1]:
+        return
+    if _RATIOS[0] <= middle:
+        yield from _low_ratio(columns, middle)
         return
     yield Finding(
         code="odd-ratio",
@@ -68,7 +102,25 @@ def _odd_ratio(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
     )
 
 
+def _low_ratio(columns: Columns, ratio: float) -> Iterator[Finding]:
+    size, data = columns.called("n_params"), columns.called("n_units")
+    if step_counter([data]):  # `steps-as-data` says why D is low
+        return
+    yield Finding(
+        code="odd-ratio",
+        severity="info",
+        message=f"D is {ratio:.3g} times N in the middle run, fewer than one unit for ten parameters.",
+        action=f"if N and D are swapped, say {text_argument('columns', {'N': data, 'D': size})}; "
+        "if D counts large units, e.g. images or sentences, nothing",
+        value=ratio,
+        threshold=_LOW_RATIO,
+    )
+
+
 def _large_losses(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+    if sounds_like_perplexity(name := columns.called("loss")):
+        yield _perplexity(name)
+        return
     losses = [loss for loss in _numbers(columns, rows, "loss") if loss]
     if not losses or (middle := median(losses)) <= _LARGEST_LOSS:
         return
@@ -83,19 +135,15 @@ def _large_losses(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
     )
 
 
-def _copied(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
-    told = Counter(tuple(columns.cell(row.cells, name).strip() for name in _TELL_APART) for row in rows)
-    copies = sum(count - 1 for cells, count in told.items() if number(cells[-1]) is not None)
-    if copies:
-        yield Finding(
-            code="copied-rows",
-            severity="info",
-            message=f"{copies} of {len(rows)} rows repeat another row, to the last digit of its loss.",
-            action="leave copies out: they tell nothing more; if runs differ, give more digits of the loss",
-            value=copies,
-            threshold=0,
-        )
+def _perplexity(name: str) -> Finding:
+    return Finding(
+        code="large-losses",
+        severity="warning",
+        message=f"The loss is read from column {name!r}, which sounds like a perplexity.",
+        action="if it is one, add a column with its natural logarithm, which is in nats, and take that for "
+        "the loss",
+    )
 
 
 def _numbers(columns: Columns, rows: Sequence[Row], name: str) -> list[float | None]:
-    return [number(columns.cell(row.cells, name)) for row in rows]
+    return [number_in(name, columns.cell(row.cells, name)) for row in rows]

@@ -1,16 +1,17 @@
 """Tables of runs that anybody trained, read as ours."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flops_fit.design.grid import Finding
-from flops_fit.runs.bad_cells import bad_cells
-from flops_fit.runs.cells import is_blank, number, value_of
+from flops_fit.runs.bad_cells import bad_cells, is_failed
+from flops_fit.runs.cells import is_blank, is_infinite, number, value_of
 from flops_fit.runs.columns import Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
 from flops_fit.runs.compute import compute_findings
+from flops_fit.runs.copies import copied_findings, without_copies
 from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
 from flops_fit.runs.named_budgets import budget_findings
@@ -64,6 +65,8 @@ def load_table(
     where they are there. Without C, compute is 6·N·D. A column `group` of numbers is taken for `budget` where
     there is no column of that name; one that holds text names no budgets.
     Columns `unit` and `loss_unit` say what D and the loss are counted in.
+    N, D, C and budgets may end like 350K, 6.8B or 1.2T. Rows that are equal in every cell are used once, and
+    a run whose loss is infinite counts as diverged.
     Columns `config` and `summary` that hold objects become one column per key, e.g. `config.n_params`.
 
     Args:
@@ -80,20 +83,22 @@ def load_table(
     """
     check_options(columns=columns, where=where)
     table, loss_unit = unfolded(read_rows(source)), "unknown"
+    n_own, guess = len(table.header), _guess(table, layout)
     if layout is not None:
         table, loss_unit = translated(table, layout, columns or {})
     if not table.header:
         raise collected(table.source, [Complaint("it has no runs", "give one row per run", "table-format")])
-    found, complaints = find_columns(table.header, columns or {}, layout)
+    found, complaints = find_columns(table.header, columns or {}, layout or guess, n_own)
     complaints += _ragged(table)
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
     found = _without_text_groups(found, rows, columns or {})
-    complaints += misplaced or bad_cells(found, rows, guess=None if layout else layout_of(table.header))
+    complaints += misplaced or bad_cells(found, rows, guess=guess)
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
         raise collected(table.source, complaints)
+    n_rows, rows = len(rows), without_copies(rows)
     records, labels = tuple(_record(found, row) for row in rows), _labels(found, rows)
     units = {name: labels.pop(name) for name in ("unit", "loss_unit") if len(set(labels.get(name, ()))) == 1}
     return Table(
@@ -103,6 +108,7 @@ def load_table(
         loss_unit=loss_unit if layout else units.get("loss_unit", ("unknown",))[0],
         findings=(
             *strange_findings(found, rows),
+            *copied_findings(found, rows, n_rows),
             *budget_findings(found, rows),
             *step_findings(found),
             *repetition_findings(found, rows),
@@ -110,6 +116,11 @@ def load_table(
             *(unused_findings(found, rows) if layout is None else ()),
         ),
     )
+
+
+def _guess(table: Rows, layout: str | None) -> str | None:
+    """Return the layout of a table that gives itself away and is read without one."""
+    return layout_of(table.header, (row.cells for row in table.rows)) if layout is None else None
 
 
 def _without_text_groups(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> Columns:
@@ -125,7 +136,7 @@ def _without_text_groups(columns: Columns, rows: Sequence[Row], wanted: Mapping[
     if all(is_blank(group) or number(group) is not None for group in groups):
         return columns
     places = {name: place for name, place in columns.places.items() if name != "budget"}
-    return Columns(names=columns.names, places=places)
+    return replace(columns, places=places)
 
 
 def _labels(columns: Columns, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
@@ -174,5 +185,10 @@ def _record(columns: Columns, row: Row) -> RunRecord:
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     given = {name: value for name, value in given.items() if value != ""}
     flops_6nd = 6.0 * given.get("n_params", 0.0) * given.get("n_units", 0.0)
+    cell = columns.cell(row.cells, "loss").strip()
+    if is_failed(columns, row):
+        given.pop("loss", None)
+    elif is_infinite(cell):
+        given |= {"status": "diverged", "reason": f"its loss is {cell}"}
     open_fields = {**_OPEN, "run_id": row.name, "flops": flops_6nd, "flops_6nd": flops_6nd}
     return RunRecord(**{**open_fields, **given})

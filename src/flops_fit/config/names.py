@@ -1,0 +1,32 @@
+"""What a name that nobody knows may have meant."""
+
+import re
+from collections.abc import Iterable
+
+from flops_fit.plugins.registry import nearest
+
+_ABBREVIATION = 3
+"""Letters up to which a name says too little to be taken for another word by its spelling."""
+_LENGTH_OF_A_RUN = re.compile(
+    r"(n_|num_|max_|total_|train_|training_)*(epochs?|steps?|iters?|iterations?)", re.IGNORECASE
+)
+
+
+def near_name(name: str, choices: Iterable[str]) -> str:
+    """Return the closest of `choices`, or nothing: `eps` is close to `epsilon`, and not to `epochs`."""
+    known = list(choices)
+    shortened = [choice for choice in known if choice == name[:_ABBREVIATION]]
+    close = nearest(name, shortened or [choice for choice in known if _may_be(choice, name)])
+    return close.removeprefix("use ").strip("'")
+
+
+def _may_be(choice: str, name: str) -> bool:
+    initials = "".join(word[:1] for word in name.split("_"))
+    is_short = len(choice) <= _ABBREVIATION and len(name) > len(choice) + 1
+    return not is_short or choice == initials or choice in name.split("_")
+
+
+def no_length_of_a_run(name: str) -> str:
+    """Say why there is no option for how long a run trains, if that is what `name` asks for."""
+    asked = _LENGTH_OF_A_RUN.fullmatch(name)
+    return f"remove `{name}`: how long a run trains follows from its budget" if asked else ""
