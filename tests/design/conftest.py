@@ -82,6 +82,7 @@ def make_probe() -> Callable[..., Probe]:
         n_units=None,
         units_per_sample=128,
         precision="fp32",
+        n_held_out=None,
         caveats=(),
     ) -> Probe:
         sizes = []
@@ -92,6 +93,8 @@ def make_probe() -> Callable[..., Probe]:
                 ProbedSize(size=size, flops_per_unit=6.6 * n_params, flops_6nd_per_unit=6.0 * n_params)
             )
         data = DataSpec(unit="token", units_per_sample=units_per_sample, n_units=n_units, n_classes=256)
-        return Probe(data=data, sizes=tuple(sizes), precision=precision, caveats=caveats)
+        return Probe(
+            data=data, sizes=tuple(sizes), precision=precision, n_held_out=n_held_out, caveats=caveats
+        )
 
     return make

@@ -22,6 +22,13 @@ def test_a_good_grid_has_nothing_to_report(codes):
     assert codes() == {}
 
 
+@pytest.mark.parametrize(("n", "severity"), [(5, "warning"), (100, "info"), (999, "info"), (1000, None)])
+def test_a_small_held_out_set_is_told_of(codes, n, severity):
+    found = codes({"n_held_out": n})
+    assert {f.severity for f in found.values()} == ({severity} if severity else set())
+    assert severity is None or f"a mean over only {n} held-out tokens" in found["few-held-out"].message
+
+
 def test_few_budgets_over_less_than_a_decade(codes):
     found = codes(budgets=(1e15, 2e15, 4e15))
     assert {"few-budgets", "narrow-span"} <= set(found)

@@ -32,6 +32,8 @@ class Probe:
     """Every rung between the smallest and the largest model that a budget may train."""
     precision: Precision
     """In which the runs train on this machine."""
+    n_held_out: int | None = None
+    """Units of the held-out set, counted up to 1000 rows; None where nobody counted."""
     caveats: tuple[str, ...] = ()
     """What the probes saw that is no error and should be read beside the results."""
 
@@ -118,6 +120,7 @@ def probe(spec: SweepSpec) -> Probe:
             for size, flops in subject.flops_by_size
         ),
         precision=resolve_precision(spec.training),
+        n_held_out=probe_data.count_held_out(subject),
         caveats=tuple(subject.caveats),
     )
 

@@ -21,8 +21,8 @@ EVALUATION_ROWS = 4096
 """Held-out rows that are looked at."""
 LEAK_SHARE = 0.01
 """Share of training rows found in the held-out set from which on the two overlap; fewer are duplicates."""
-FEW_HELD_OUT = 1000
-"""Held-out units below which the luck of the draw shows in every loss: their noise falls as 1/sqrt(n)."""
+COUNTED = 1000
+"""Held-out rows that are counted at most."""
 EPOCH_STEPS = 32
 """Epochs of at most this many steps are also resumed beyond their end."""
 
@@ -127,16 +127,12 @@ def check_evaluation_set(subject: Subject) -> None:
             fix="fix the held-out rows and their order, and apply no random augmentation to them",
             code="evaluation-not-fixed",
         )
-    _mention_few(subject, len(rows) * subject.data.units_per_sample)
 
 
-def _mention_few(subject: Subject, n_units: int) -> None:
-    if n_units < FEW_HELD_OUT:
-        units = f"{n_units} held-out {subject.data.unit}{'' if n_units == 1 else 's'}"
-        subject.caveats.append(
-            f"Every loss is a mean over only {units} of {subject.source}, and carries the luck of these few; "
-            f"{FEW_HELD_OUT} or more are better."
-        )
+def count_held_out(subject: Subject) -> int:
+    """Return the units of the held-out set, or of its first `COUNTED` rows if it has more."""
+    rows = _evaluation_rows(subject, subject.spec.training.eval_batch_size, COUNTED)
+    return len(rows) * subject.data.units_per_sample
 
 
 def check_held_out(subject: Subject) -> None:

@@ -1,10 +1,11 @@
 """What a reader should know about a grid before it is trained: where it is too thin to carry an answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from flops_fit.components import DataSpec
+from flops_fit.config.probe import Probe
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
 from flops_fit.design.grid import Finding, PlannedRun
 from flops_fit.design.refusal import too_little_to_fit
@@ -34,6 +35,8 @@ MOST_EPOCHS_TO_FIT = 100.0
 KNOWS_REPETITION = "data_constrained"
 """The fit form in which epochs beyond the first count for less."""
 _LESS_REPETITION = "use more data, lower the budgets, or raise design.n_min"
+FEW_HELD_OUT = 1000
+"""Held-out units below which the luck of the draw shows in every loss: its noise falls as 1/sqrt(n)."""
 ON_TARGET = 0.01
 """A run may miss the FLOPs of its budget by this fraction, because steps are whole."""
 
@@ -57,16 +60,28 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
     )
 
 
-def probe_caveats(caveats: Iterable[str]) -> tuple[Finding, ...]:
+def probe_findings(probe: Probe) -> Iterator[Finding]:
     """Hand on what the probes saw that is no error."""
-    return tuple(
-        Finding(
+    if probe.n_held_out is not None and probe.n_held_out < FEW_HELD_OUT:
+        yield _few_held_out(probe.n_held_out, probe.data.unit)
+    for caveat in probe.caveats:
+        yield Finding(
             code="probe-caveat",
             severity="info",
             message=caveat if caveat.endswith(".") else f"{caveat}.",
             action="keep it in mind when reading the results",
         )
-        for caveat in caveats
+
+
+def _few_held_out(n_units: int, unit: str) -> Finding:
+    return Finding(
+        code="few-held-out",
+        severity="warning" if n_units < FEW_HELD_OUT / 10 else "info",
+        message=f"Every loss is a mean over only {n_units} held-out {unit}{'' if n_units == 1 else 's'}, and "
+        "carries the luck of these few: intervals do not know of it.",
+        action=f"hold out {FEW_HELD_OUT} or more, in Python `eval_dataset`",
+        value=n_units,
+        threshold=FEW_HELD_OUT,
     )
 
 

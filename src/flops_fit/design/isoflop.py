@@ -9,7 +9,7 @@ from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.audit import audited_runs
 from flops_fit.design.batch_rule import batch_findings
-from flops_fit.design.coverage import cells_left_out, check_coverage, probe_caveats
+from flops_fit.design.coverage import cells_left_out, check_coverage, probe_findings
 from flops_fit.design.grid import PlannedRun, SweepPlan
 from flops_fit.design.identity import content_hash, run_identity, trunk_identity
 from flops_fit.design.phases import phases_of
@@ -46,7 +46,7 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         share_steps=spec.training.mode == "trunks",
         audited=audited_runs(runs, spec.training),
         data=probe.data,
-        findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_caveats(probe.caveats)),
+        findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_findings(probe)),
     )
     return replace(
         plan, findings=(*tuning_ahead(plan, spec), *plan.findings, *batch_findings(runs, probe.data))
