@@ -328,6 +328,11 @@ def test_a_spec_and_arguments_that_it_describes_are_not_both_taken():
         (["fit", "law", "--n-is", "embedding"], "--n-is non-embedding"),
         (["demo", "--seeds", "many"], "see what it takes: flops-fit demo --help"),
         (["fit"], "see what it takes: flops-fit fit --help"),
+        (
+            ["fit", "a.csv", "--columns", "N=a", "D=b"],
+            "join pairs by commas, e.g. --columns N=params,D=tokens",
+        ),
+        (["predict", "--flops", "1e9", "."], "put it before the options: flops-fit predict . --flops ..."),
     ],
 )
 def test_a_wrong_command_line_is_one_message_with_its_fix(capsys, argv, fix):

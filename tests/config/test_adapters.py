@@ -67,6 +67,13 @@ def test_a_small_mlp_and_a_tensor_dataset_pass_every_probe():
         assert rung.flops_per_unit == 4 * 8 * width + 6 * (width**2 + 3 * width)
 
 
+def test_a_single_size_is_told_to_be_too_few():
+    with pytest.raises(SpecError) as caught:
+        probe(adapted(model_sizes=[64], design={"n_min": None, "n_max": None}))
+    assert caught.value.code == "too-few-sizes"
+    assert "`model_sizes`" in str(caught.value)
+
+
 def test_the_ladder_climbs_in_moderate_steps_over_the_whole_range():
     spec = adapted()
     sizes = [rung.size.n_params for rung in probe(spec).sizes]

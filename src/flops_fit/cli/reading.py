@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flops_fit.errors import UsageError
@@ -66,15 +67,23 @@ class Parser(argparse.ArgumentParser):
         option = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
         options = {o: a.help or "" for a in self._actions for o in a.option_strings}
         meant = [f"{name} ({about})" for name, about in _meant(option, options)] if option else []
+        pairs = all("=" in word and not word.startswith("-") for word in words)
+        other = "join pairs by commas, e.g. --columns N=params,D=tokens" if pairs else _help(self)
         raise UsageError(
             f"{self._command}unrecognized arguments: {' '.join(words)}",
-            fix=f"did you mean {' or '.join(meant)}?" if meant else _help(self),
+            fix=f"did you mean {' or '.join(meant)}?" if meant else other,
             code="bad-command-line",
         )
 
 
 def _fix(command: argparse.ArgumentParser, message: str) -> str:
-    """Name the choice that was meant where argparse lists the choices, else where to look."""
+    """Name the choice that was meant where argparse lists the choices, else where to look.
+
+    An option that takes several numbers takes a path behind them for another one.
+    """
+    swallowed = re.search(r"argument (\S+): '(.*?)' is no number", message)
+    if swallowed and Path(swallowed[2]).exists():
+        return f"put it before the options: {command.prog} {swallowed[2]} {swallowed[1]} ..."
     found = re.search(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message)
     near = _near_choice(found[2], re.findall(r"[\w-]+", found[3])) if found else ""
     if not (found and near):

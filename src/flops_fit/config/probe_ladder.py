@@ -25,6 +25,9 @@ EPOCHS = 4
 ROOM = 4
 """Times over that the largest size suggested fits into memory, which activations and other workers share."""
 
+_MORE_SIZES = "let the model come in more sizes, five or more, in Python by `model_sizes`"
+"""The fix where it has one, in the right place."""
+
 
 def check_ladder(subject: Subject) -> None:
     """Refuse a ladder that is out of order or out of range, or has fewer than two sizes in range."""
@@ -80,7 +83,7 @@ def _too_few(subject: Subject) -> SpecError:
     return SpecError(
         f"model {subject.model} has {found} between {low:.3g} and {high:.3g} parameters, which is what the "
         f"budgets ask for; at least 2 are needed. {_extent(nearby)}",
-        fix=_how_to_reach(nearby, subject),
+        fix=_MORE_SIZES if subject.sizes == nearby and nearby else _how_to_reach(nearby, subject),
         code="too-few-sizes",
     )
 
