@@ -304,7 +304,7 @@ class Sums(nn.Module):
 IMMEDIATE = {
     "no num_params": ({"model_cls": WithoutCount}, "no-num-params", "def num_params(self): return sum"),
     "no size": ({"model_size_param": "widht"}, "no-size-param", "(use 'width')"),
-    "size fixed": ({"model_kwargs": {"width": 8}}, "no-size-param", "leave it out of model_kwargs"),
+    "size fixed": ({"model_kwargs": {"width": 8}}, "no-size-param", "leave 'width' out of model_kwargs"),
     "positional size": ({"model_cls": Sums}, "no-size-param", "no free argument 'width'"),
     "unknown argument": ({"model_kwargs": {"n_inn": 4}}, "bad-model-kwargs", "has unknown 'n_inn'"),
     "missing argument": ({"model_size_param": "n_in"}, "bad-model-kwargs", "lacks 'width'"),
@@ -408,6 +408,13 @@ def test_a_function_that_makes_models_serves_like_a_class():
         adapted(model_cls=make, model_size_param="depth")
 
 
+def test_what_is_called_like_an_error_has_no_known_unit():
+    def my_mse(outputs, targets):
+        return nn.functional.mse_loss(outputs, targets)
+
+    assert adapted(loss_fn=my_mse).loss_unit("sample") == "unknown"
+
+
 @pytest.mark.parametrize(
     ("loss", "unit"),
     [
@@ -436,20 +443,21 @@ class Column(nn.Module):
         return self.layers(x)
 
 
-def of_a_column(loss):
+def of_a_column(loss, told=lambda sums: sums):
     numbers = torch.Generator().manual_seed(0)
     rows = torch.randn(400, 8, generator=numbers)
     return adapted(
         model_cls=Column,
         model_kwargs={},
-        dataset=TensorDataset(rows, rows.sum(dim=1)),
+        dataset=TensorDataset(rows, told(rows.sum(dim=1))),
         loss_fn=loss,
     )
 
 
-def test_a_loss_that_pairs_every_row_with_all_others_is_refused():
+@pytest.mark.parametrize("told", [lambda sums: sums, lambda sums: (sums > 0).long()], ids=["float", "int"])
+def test_a_loss_that_pairs_every_row_with_all_others_is_refused(told):
     with pytest.raises(PluginError, match=r"shape \(4, 1\), targets \(4,\)") as refusal:
-        probe(of_a_column(lambda outputs, targets: ((outputs - targets) ** 2).mean()))
+        probe(of_a_column(lambda outputs, targets: ((outputs - targets) ** 2).mean(), told))
     assert refusal.value.code == "loss-broadcasts"
 
 

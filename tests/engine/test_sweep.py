@@ -196,10 +196,14 @@ def test_a_sweep_of_which_no_run_completes_is_an_error_with_the_first_reason(
     assert len(store.read()) == 10
 
 
-def test_a_sweep_that_only_diverges_is_told_to_lower_the_rate(make_spec, plan_of, store):
-    spec = make_spec(training={"batch_size": 16, "workers": 1, "lr": 1e30})
+@pytest.mark.parametrize(
+    ("lr", "reason"), [(1e30, "the loss was not finite by step"), (1e6, "the loss rose from ")]
+)
+def test_a_sweep_that_only_diverges_is_told_to_lower_the_rate(make_spec, plan_of, store, lr, reason):
+    spec = make_spec(training={"batch_size": 16, "workers": 1, "lr": lr})
     with pytest.raises(TrainingError, match=r"lower training\.lr"):
         run_sweep(plan_of(spec), spec, store)
+    assert all(row.status == "diverged" and row.reason.startswith(reason) for row in store.read())
 
 
 def test_an_interrupt_keeps_what_is_finished(make_spec, plan_of, store):

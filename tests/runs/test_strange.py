@@ -50,7 +50,7 @@ def test_numbers_in_the_scale_of_their_column_are_told_with_what_to_multiply(str
     findings = strange(IN_MILLIONS, columns=NAMED)
     assert set(findings) == {"odd-sizes", "large-losses"}
     found = findings["odd-sizes"]
-    assert found.severity == "warning"
+    assert found.severity == "error"
     assert found.message == (
         "N is 175 in the middle run, and its column 'model_size_M' sounds like millions. "
         "D is 5 in the middle run, and its column 'train_tokens_B' sounds like billions."

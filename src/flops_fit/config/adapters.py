@@ -124,7 +124,7 @@ def _check_model(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[
     if not size_param:
         raise _no_size_param_given(model_cls, [p for name, p in parameters.items() if name not in fixed])
     if size_param in fixed or not _takes(size_param, parameters):
-        raise _no_size_param(model_cls, size_param, [name for name in parameters if name not in fixed])
+        raise _no_size_param(model_cls, size_param, parameters, fixed)
     _check_kwargs(model_cls, size_param, fixed)
     if isinstance(model_cls, type) and not callable(getattr(model_cls, "num_params", None)):
         raise no_num_params(model_cls.__name__)
@@ -174,11 +174,15 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def _no_size_param(model_cls: Callable[..., Any], size_param: str, free: Sequence[str]) -> PluginError:
-    name = name_of(model_cls)
+def _no_size_param(
+    model_cls: Callable[..., Any], size_param: str, parameters: Iterable[str], fixed: Mapping[str, Any]
+) -> PluginError:
+    name, free = name_of(model_cls), [name for name in parameters if name not in fixed]
     return PluginError(
         f"{name}{inspect.signature(model_cls)} has no free argument {size_param!r} to set its size.",
-        fix=f"set model_size_param to one of {', '.join(map(repr, free)) or 'its integer arguments'}, and "
+        fix=f"leave {size_param!r} out of model_kwargs: every model gets its own"
+        if size_param in fixed
+        else f"set model_size_param to one of {', '.join(map(repr, free)) or 'its integer arguments'}, and "
         f"leave it out of model_kwargs{_suggestion(size_param, free)}",
         code="no-size-param",
     )

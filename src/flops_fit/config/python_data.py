@@ -122,7 +122,9 @@ class PythonData(DataSource):
             raise DataError(
                 f"{type(self.dataset).__name__} has {n_rows} rows; at least {FEWEST_ROWS} are needed to hold "
                 "some out.",
-                fix="bring more data, or pass eval_dataset=...",
+                fix="give rows, e.g. torch.utils.data.TensorDataset(inputs, targets)"
+                if isinstance(self.dataset, tuple | Mapping)
+                else "bring more data, or pass eval_dataset=...",
                 code="too-few-rows",
             )
         return np.random.default_rng(0).permutation(n_rows), min(round(HELD_OUT * n_rows), MOST_HELD_OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,9 @@ _ERRORS = {
     "huberloss": "Huber's loss",
 }
 """Losses of torch, functions and modules, that are no likelihood."""
+_LIKE_ERROR = re.compile(
+    r"(?<![a-z])(r?mse|mae|l[12]|squared?|sq|abs|huber|error|err|dist(ance)?)(?![a-z])", re.IGNORECASE
+)
 
 
 class PythonLoss(LossFunction):
@@ -46,8 +50,9 @@ class PythonLoss(LossFunction):
 
     @property
     def unit(self) -> str:
-        """Nats, which is what functions are asked for, except of torch's errors."""
-        return _ERRORS.get(self.label.lower().replace("_", ""), "nats")
+        """Nats, which is what functions are asked for, except of torch's errors and their like."""
+        known = _ERRORS.get(self.label.lower().replace("_", ""))
+        return known or ("unknown" if _LIKE_ERROR.search(self.label) else "nats")
 
     def identity(self) -> dict[str, Any]:
         """Return the function, its source and its settings."""

@@ -186,7 +186,7 @@ class SweepSpec(BaseModel):
 
     def loss_unit(self, unit: str) -> str:
         """Return the unit of the loss of data that come in units of `unit`."""
-        return f"{self.loss.unit} per {unit}"
+        return "unknown" if self.loss.unit == "unknown" else f"{self.loss.unit} per {unit}"
 
     def prior_n_params(self, flops: float) -> float:
         """Guess the compute-optimal size from C = 6·N·D and D = units_per_param·N."""

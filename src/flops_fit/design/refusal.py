@@ -26,7 +26,8 @@ def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Find
         action=_SPREAD
         * _is_narrow(runs)
         + "raise the budgets, or lower training.batch_size, until more sizes have design.min_steps "
-        "steps; or raise design.window or design.sizes_per_budget",
+        "steps; or raise design.window or design.sizes_per_budget; or list more sizes (in Python "
+        "`model_sizes`)",
     )
     return (finding,)
 

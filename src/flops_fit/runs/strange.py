@@ -63,7 +63,7 @@ def _odd_sizes(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
     multiply = f": multiply column {' and '.join(factors)}"
     yield Finding(
         code="odd-sizes",
-        severity="warning",
+        severity="error" if factors else "warning",  # name and numbers agree: answers are off by the factor
         message=" ".join(found.message for found in odd),
         action=f"give N in parameters and D in single tokens or samples{multiply if factors else ''}",
         value=odd[0].value,
