@@ -197,7 +197,7 @@ def test_a_sweep_of_which_no_run_completes_is_an_error_with_the_first_reason(
 
 
 @pytest.mark.parametrize(
-    ("lr", "reason"), [(1e30, "the loss was not finite by step"), (1e6, "the loss rose from ")]
+    ("lr", "reason"), [(1e30, "the loss was not finite by step"), (1e6, "the training loss rose from ")]
 )
 def test_a_sweep_that_only_diverges_is_told_to_lower_the_rate(make_spec, plan_of, store, lr, reason):
     spec = make_spec(training={"batch_size": 16, "workers": 1, "lr": lr})

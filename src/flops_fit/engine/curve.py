@@ -36,11 +36,6 @@ def train_slots(run: PlannedRun) -> dict[int, int]:
     return dict(sorted((parts | grid).items()))
 
 
-def first_loss(notes: Sequence[float]) -> float:
-    """Return the loss of the first step, by the notes that `curve_of` takes; infinite where none was."""
-    return notes[0]
-
-
 def held_out_slots(run: PlannedRun) -> dict[int, int]:
     """Return the steps before the last after which the held-out loss is noted, and in which slot each."""
     return {step: len(GRID) + PARTS + i for i, step in enumerate(HELD_OUT) if step < run.n_steps}

@@ -9,15 +9,16 @@ from pathlib import Path
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.coverage import ON_TARGET
 from flops_fit.design.grid import PlannedRun, Trunk
-from flops_fit.engine.curve import curve_of, first_loss
+from flops_fit.engine.curve import curve_of
 from flops_fit.engine.keeper import Keeper
 from flops_fit.engine.loop import Evaluation, Trainee, advance, evaluate, set_up
 from flops_fit.engine.reproducible import reproducible
 from flops_fit.engine.row import row_of
+from flops_fit.runs.curves import Curve
 from flops_fit.runs.record import RunRecord
 
 RISEN = 10.0
-"""Times the loss of its first step at which a run that ends has diverged, though its loss be finite."""
+"""Times its first training loss at which a run that ends has diverged, though its loss be finite."""
 
 
 def train_run(run: PlannedRun, spec: SweepSpec) -> RunRecord:
@@ -64,8 +65,8 @@ def train_trunk(trunk: Trunk, spec: SweepSpec, checkpoints: Path | None = None) 
 def _outcome(trainee: Trainee, held_out: Evaluation | None) -> RunRecord:
     run, loss = trainee.run, math.nan if held_out is None else held_out.loss
     notes = (trainee.team.total(trainee.notes) / trainee.team.n).tolist()
-    first = first_loss(notes)
-    diverged = not math.isfinite(loss) or loss > RISEN * first
+    curve = curve_of(run, notes, loss)
+    diverged = not math.isfinite(loss) or _has_risen(curve)
     record = row_of(
         run,
         n_units=trainee.n_units,
@@ -75,17 +76,27 @@ def _outcome(trainee: Trainee, held_out: Evaluation | None) -> RunRecord:
         loss=None if diverged else loss,
         metrics={} if held_out is None or diverged else held_out.metrics,
         status="diverged" if diverged else "completed",
-        reason=_why(loss, first, trainee.step)
+        reason=_why(loss, curve, trainee.step)
         if diverged
         else _off_target(run.flops_per_unit * trainee.n_units, run),
     )
-    return replace(record, curve=curve_of(run, notes, loss))
+    return replace(record, curve=curve)
 
 
-def _why(loss: float, first: float, step: int) -> str:
-    if math.isfinite(loss):
-        return f"the loss rose from {first:.4g} at first to {loss:.4g}"
-    return f"the loss was not finite by step {step}"
+def _has_risen(curve: Curve) -> bool:
+    trained = _training(curve)
+    return bool(trained) and trained[-1] > RISEN * trained[0]
+
+
+def _why(loss: float, curve: Curve, step: int) -> str:
+    if not math.isfinite(loss):
+        return f"the loss was not finite by step {step}"
+    first, *_, last = _training(curve)
+    return f"the training loss rose from {first:.4g} to {last:.4g}"
+
+
+def _training(curve: Curve) -> list[float]:
+    return [point.loss for point in curve if point.kind == "train"]
 
 
 def _off_target(flops: float, run: PlannedRun) -> str:
