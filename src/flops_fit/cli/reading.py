@@ -93,12 +93,11 @@ def _fix(command: argparse.ArgumentParser, message: str) -> str:
 
 def _near_choice(word: str, choices: Sequence[str]) -> str:
     """Return the choice whose files end so, else one that holds the word, else the one spelt most like it."""
-    from flops_fit.plugins.registry import nearest
+    from flops_fit.plugins.registry import nearest_name
 
     of_files = [choice for choice in choices if choice == _OF_SUFFIX.get(word.lower().lstrip("."))]
     holding = [choice for choice in choices if len(word) > 1 and word.lower() in choice.lower()]
-    close = nearest(word, choices).removeprefix("use ").strip("'")
-    return next(iter([*of_files, *holding, close]))
+    return next(iter([*of_files, *holding, nearest_name(word, choices)]))
 
 
 def _help(command: argparse.ArgumentParser) -> str:

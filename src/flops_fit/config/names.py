@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from flops_fit.plugins.registry import nearest
+from flops_fit.plugins.registry import nearest_name
 
 _ABBREVIATION = 3
 """Letters up to which a name says too little to be taken for another word by its spelling."""
@@ -16,8 +16,7 @@ def near_name(name: str, choices: Iterable[str]) -> str:
     """Return the closest of `choices`, or nothing: `eps` is close to `epsilon`, and not to `epochs`."""
     known = list(choices)
     shortened = [choice for choice in known if choice == name[:_ABBREVIATION]]
-    close = nearest(name, shortened or [choice for choice in known if _may_be(choice, name)])
-    return close.removeprefix("use ").strip("'")
+    return nearest_name(name, shortened or [choice for choice in known if _may_be(choice, name)])
 
 
 def _may_be(choice: str, name: str) -> bool:

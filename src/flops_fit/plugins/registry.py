@@ -176,7 +176,13 @@ _PARTICLE = 2
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close.
+    """Suggest the closest of `choices`, e.g. "use 'gpt'"; empty when none is close."""
+    close = nearest_name(name, choices)
+    return f"use {close!r}" if close else ""
+
+
+def nearest_name(name: str, choices: Iterable[str]) -> str:
+    """Return the closest of `choices`; empty when none is close.
 
     A slip of spelling comes first, then its initials (`lr` for learning_rate), then a word that both have.
     """
@@ -187,7 +193,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
         *(choice for choice in known if _words(name) & _words(choice)),
         *difflib.get_close_matches(name, known, n=1),
     ]
-    return f"use {found[0]!r}" if found else ""
+    return next(iter(found), "")
 
 
 def _words(name: str) -> set[str]:

@@ -35,11 +35,7 @@ def is_blank(cell: str) -> bool:
 
 def number(cell: str) -> float | None:
     """Return the finite number that a cell holds, None where it holds none."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    return _finite(float, cell)
 
 
 def is_infinite(cell: str) -> bool:
@@ -63,8 +59,12 @@ def value_of(name: str, cell: str) -> float | str | Mapping[str, float] | None:
 
 def _count(cell: str) -> float | None:
     """Return a finite number that may end as ours do on paper: 350k, 6.8B, 1.2T."""
+    return _finite(read_quantity, cell)
+
+
+def _finite(read: Callable[[str], float], cell: str) -> float | None:
     try:
-        value = read_quantity(cell)
+        value = read(cell)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
