@@ -29,8 +29,8 @@ from flops_fit.errors import SpecError, TableError
 from flops_fit.fit import Conventions, FlopConvention, SizeConvention, declare, fit_imported, fit_law
 from flops_fit.result import ScalingResult
 from flops_fit.result import load as load_law
-from flops_fit.result.earlier import set_aside
-from flops_fit.result.scaling import LAW_FILE
+from flops_fit.result.earlier import set_aside, set_aside_unrelated
+from flops_fit.result.scaling import LAW_FILE, PLOT_FILE, REPORT_FILE
 from flops_fit.runs import RUNS_FILE, SPEC_FILE, audit_findings, measured_speed, write_table
 from flops_fit.sources import (
     RunSource,
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["check_spec", "export_runs", "find_optimal", "fit_runs", "load", "plan_sweep", "run_spec"]
 
 SpecSource = str | Path | Mapping[str, Any] | SweepSpec
-
-PLOT_FILE, REPORT_FILE = "plots/isoflop.png", "report.html"
 
 
 def run_spec(
@@ -257,12 +255,13 @@ def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:
         "findings": [asdict(finding) for finding in plan.findings],
         "made_from": asdict(origin),
     }
-    set_aside(out, origin, beside=(REPORT_FILE, Path(PLOT_FILE).parts[0]))
+    set_aside(out, origin)
     write_spec_json(spec, out / SPEC_FILE, plan=known)
     return plan
 
 
 def _keep(result: ScalingResult, out: Path, *, sweep: str | Path | None) -> None:
+    set_aside_unrelated(out, result.law)
     result.save(out)
     result.save_plot(out / PLOT_FILE)
     result.report(out / REPORT_FILE, sweep=sweep)

@@ -44,6 +44,12 @@ def test_the_fix_names_sizes_at_budgets_around_the_best_run(chinchilla_runs, tru
         assert sizes[0] < true_optimum(budgets[-1]) < sizes[-1]
 
 
+def test_runs_without_a_loss_are_counted_beside_those_that_are_too_few(chinchilla_runs):
+    runs = [replace(r, status="failed") if i > 5 else r for i, r in enumerate(chinchilla_runs())]
+    others = f"6 usable runs ({len(runs) - 6} others have no usable loss) cannot"
+    assert refused(check_determined, runs).problem.startswith(others)
+
+
 def test_one_size_is_told_of_the_curves(chinchilla_runs):
     runs = [replace(r, n_params=1e7, n_units=r.flops / 6e7) for r in chinchilla_runs()]
     assert refused(check_determined, runs).fix.endswith('fit a curve: form="m2"')

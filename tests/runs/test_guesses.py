@@ -66,6 +66,18 @@ TABLES = {
             "the final held-out loss of each run; then say --columns N=params"
         ),
     ),
+    "somebody who logged perplexities": (
+        "N,D,train/ppl,eval/ppl",
+        (
+            "--columns loss=COLUMN, where COLUMN is one of train/ppl, eval/ppl; "
+            "if eval/ppl is all there is, add a column loss = ln(eval/ppl)"
+        ),
+    ),
+    "somebody who logged one perplexity": (
+        "N,D,ppl",
+        "add to the table a column loss, the final held-out loss of each run: ln(ppl)",
+    ),
+    "somebody who logged its logarithm": ("N,D,log_ppl", "--columns loss=log_ppl"),
 }
 
 

@@ -129,10 +129,12 @@ def test_a_fix_repeats_the_layout_and_what_was_named_rightly(file):
     )
 
 
-def test_cells_of_crashed_runs_point_to_the_layout_that_knows_them(file):
-    path = file("runs.csv", WANDB, FINISHED, CRASHED)
+@pytest.mark.parametrize("loss", ["NaN", "9.5"])
+def test_crashed_runs_point_to_the_layout_that_knows_them(file, loss):
+    path = file("runs.csv", WANDB, FINISHED, CRASHED.replace("NaN", loss))
     columns = {"N": "num_params", "D": "_step", "loss": "val/loss"}
-    with pytest.raises(TableError, match="found line 3: NaN") as caught:
+    told = "column 'State' says that 1 of 2 runs did not finish: line 3: crashed"
+    with pytest.raises(TableError, match=told) as caught:
         read_table(path, columns=columns)
     assert caught.value.fix.startswith('add layout="wandb", ')
     assert caught.value.fix.endswith('where={"State": "finished"}')
@@ -166,8 +168,16 @@ def test_an_error_lists_the_columns_of_the_table_and_none_that_the_layout_added(
     ]
 
 
-def test_bad_cells_of_finished_runs_are_not_blamed_on_the_layout(file):
+def test_bad_cells_of_finished_runs_are_told_beside_those_that_did_not_finish(file):
     path = file("runs.csv", WANDB, FINISHED.replace("4.51", "oops"), FINISHED, CRASHED.replace("NaN", "9"))
     with pytest.raises(TableError) as caught:
         read_table(path, columns={"N": "num_params", "D": "_step", "loss": "val/loss"})
-    assert caught.value.fix == "correct those rows, or delete them"
+    assert "line 2: oops" in caught.value.problem
+    assert caught.value.fix.endswith("\n       correct those rows, or delete them")
+
+
+def test_a_finished_run_whose_loss_was_not_logged_is_left_out(file):
+    path = file("runs.csv", WANDB, FINISHED, FINISHED.replace("4.51", ""))
+    columns = {"N": "num_params", "D": "_step", "loss": "val/loss"}
+    runs = read_table(path, layout="wandb", columns=columns)
+    assert [run.status for run in runs] == ["completed", "failed"]

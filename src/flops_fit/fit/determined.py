@@ -98,8 +98,10 @@ def _check_sizes(points: Points) -> None:
 
 def _check_runs(points: Points) -> None:
     if len(points) < FEWEST_RUNS:
+        others = f" ({len(points.excluded)} others have no usable loss)" if points.excluded else ""
         raise FitError(
-            f"{len(points)} usable runs cannot determine a scaling law; at least {FEWEST_RUNS} are needed.",
+            f"{len(points)} usable runs{others} cannot determine a scaling law; at least {FEWEST_RUNS} are "
+            "needed.",
             fix=f"train at least 5 sizes at each of 7 budgets, or to begin with: {grid_to_train(points)}",
             code="too-few-runs",
         )

@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from flops_fit.errors import FitError
+from flops_fit.errors import FitError, argument
 from flops_fit.fit.arrays import Floats, Ints
 from flops_fit.fit.counting import FlopsPerUnit, read_flops_per_unit
-from flops_fit.runs import Origin, RunRecord
+from flops_fit.runs import NO_LOSS, Origin, RunRecord
 
 _LEAST, _LARGEST = 1e-30, 1e60
 """Beyond these no count and no loss is meant, and squares would overflow."""
@@ -125,9 +125,10 @@ def _trunks(records: Sequence[RunRecord]) -> Ints:
 
 def _nothing_to_fit(excluded: Sequence[Excluded]) -> FitError:
     first = f", first of all {excluded[0].run_id}: {excluded[0].reason}" if excluded else ""
-    negative = bool(excluded) and all(run.reason.startswith("loss is") for run in excluded)
     fix = "train at least three budgets of five sizes each, or look at why the runs failed"
-    if negative:
+    if excluded and all(run.reason.endswith(NO_LOSS) for run in excluded):
+        fix = f"say which column holds the loss with {argument('columns')}"
+    if excluded and all(run.reason.startswith("loss is") for run in excluded):
         fix = "fit a loss above 0, which falls towards a floor: look for a wrong sign, or for a score"
     return FitError(
         f"None of the {len(excluded)} runs has a loss that can be fitted{first}.",

@@ -1,51 +1,77 @@
-"""A directory may have held another sweep: its law must not answer for the one that comes now."""
+"""A directory may have held a law of other runs: it must not answer for those that come now, nor be lost."""
 
 from __future__ import annotations
 
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from flops_fit.config import MadeFrom
-from flops_fit.result.scaling import LAW_FILE
+from flops_fit.fit import ScalingLaw
+from flops_fit.result.scaling import LAW_FILE, PLOT_FILE, REPORT_FILE
 
 FOLDER = "earlier"
+_SHOWN = (LAW_FILE, REPORT_FILE, Path(PLOT_FILE).parts[0])
+"""A law and what shows it."""
 _SUBJECT = ("model", "model_options", "data", "data_options", "loss", "flop_counter", "training", "lr")
 """What makes runs comparable. More budgets or seeds make the same sweep longer."""
+_log = logging.getLogger(__name__)
 
 
-def set_aside(out: Path, origin: MadeFrom, beside: tuple[str, ...]) -> None:
-    """Move a law of other runs, and what shows it, into a numbered folder of `earlier`.
+def set_aside(out: Path, origin: MadeFrom) -> None:
+    """Move the law of another sweep, and what shows it, into a numbered folder of `earlier`.
 
     Args:
         out: Directory of a sweep.
         origin: What the runs that come now are made from.
-        beside: Names in `out` of what shows the law: report, plots.
     """
-    law = out / LAW_FILE
-    try:
-        stored = json.loads(law.read_text(encoding="utf-8"))["made_from"]
-    except (OSError, ValueError, LookupError, TypeError):  # none, or none that `load` would read
-        return
+    stored = _held(out).get("made_from")
     ours = json.loads(json.dumps({name: getattr(origin, name) for name in _SUBJECT}))
-    if stored is None or all(stored.get(name) == ours[name] for name in _SUBJECT):
+    if not isinstance(stored, dict) or all(stored.get(name) == ours[name] for name in _SUBJECT):
         return
-    folder = _next(out / FOLDER)
-    for path in (out / name for name in (LAW_FILE, *beside)):
-        if path.exists():
-            path.rename(folder / path.name)
-    logging.getLogger(__name__).warning(
+    _log.warning(
         "%s held the law of another sweep, %s on %s; it is in %s now. Its runs are kept: they come back with "
         "its spec.",
         out,
         stored.get("model"),
         stored.get("data"),
-        folder,
+        _moved(out),
     )
 
 
-def _next(parent: Path) -> Path:
-    """Make the first numbered folder that is free."""
-    folder = next(f for i in range(1, 10**6) if not (f := parent / str(i)).exists())
+def set_aside_unrelated(out: Path, law: ScalingLaw) -> None:
+    """Move a law that has no run in common with `law`, and what shows it, into a folder of `earlier`.
+
+    A law of some of the same runs is the same one fitted again: with more runs, or with other options.
+    """
+    before = _runs(_held(out))
+    if before and not before & _runs(json.loads(law.to_json())):
+        _log.warning("%s held the law of other runs; it is in %s now.", out, _moved(out))
+
+
+def _held(out: Path) -> dict[str, Any]:
+    """Return the law of a directory as it is stored; nothing where there is none that `load` would read."""
+    try:
+        stored = json.loads((out / LAW_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def _runs(law: dict[str, Any]) -> set[tuple[float, ...]]:
+    """Return N, D and loss of every run of a stored law."""
+    points = law.get("points")
+    if not isinstance(points, dict):
+        return set()
+    return set(zip(*(points.get(name, ()) for name in ("n_params", "n_units", "loss")), strict=False))
+
+
+def _moved(out: Path) -> Path:
+    """Move a law and what shows it into the first numbered folder that is free, and return that."""
+    folder = next(f for i in range(1, 10**6) if not (f := out / FOLDER / str(i)).exists())
     folder.mkdir(parents=True)
+    for path in (out / name for name in _SHOWN):
+        if path.exists():
+            path.rename(folder / path.name)
     return folder

@@ -27,7 +27,7 @@ from flops_fit.result.trust import check_known, check_near, check_reliable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LAW_FILE = "law.json"
+LAW_FILE, PLOT_FILE, REPORT_FILE = "law.json", "plots/isoflop.png", "report.html"
 _BEYOND = 1.5
 """Times the largest budget from which on the most compute of a run is worth a row of its own."""
 

@@ -2,6 +2,7 @@
 
 from flops_fit.runs.audit import Audit as Audit
 from flops_fit.runs.audit import audit_findings as audit_findings
+from flops_fit.runs.ended import NO_LOSS as NO_LOSS
 from flops_fit.runs.export import write_table as write_table
 from flops_fit.runs.layouts import LAYOUTS as LAYOUTS
 from flops_fit.runs.record import Origin as Origin

@@ -4,24 +4,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flops_fit.errors import text_argument
-from flops_fit.runs.cells import KINDS, is_blank, is_infinite, number_in
+from flops_fit.runs.cells import KINDS, is_blank, number_in
 from flops_fit.runs.columns import NEEDED, Columns
-from flops_fit.runs.complaints import MARK_FAILED, Complaint, some
+from flops_fit.runs.complaints import Complaint, some
+from flops_fit.runs.ended import ending
 from flops_fit.runs.rows import Row
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 """A number as spreadsheets of much of Europe write it."""
 _SPENT = frozenset({"n_units", "flops", "flops_6nd"})
 """Nothing where a run failed before its first step."""
-_LOST = frozenset({"diverged", "failed", "crashed", "killed", "-"})
-"""What people write in the place of a number that a run did not give."""
 
 
-def bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> Iterator[Complaint]:
-    """Complain about each column whose cells are not what they must be, naming rows.
-
-    `guess` is the layout of a table that gives itself away and was read without one.
-    """
+def bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
+    """Complain about each column whose cells are not what they must be, naming rows."""
     bad = {name: _bad_rows(columns, rows, name) for name in dict.fromkeys([*NEEDED, *KINDS])}
     telling = _telling(columns, rows, {row.name for found in bad.values() for row in found})
     for name, found in bad.items():
@@ -31,14 +27,28 @@ def bad_cells(columns: Columns, rows: Sequence[Row], *, guess: str | None) -> It
         told = some([f"{row.name}: {cell or 'nothing'}" for row, cell in zip(found, cells, strict=True)])
         yield Complaint(
             f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {told}",
-            _to_mend(columns, cells, guess=guess if _stopped(columns, found) else None, telling=telling),
+            _to_mend(cells, telling),
             "bad-cells",
         )
 
 
-def is_failed(columns: Columns, row: Row) -> bool:
-    """Say whether the column `status` says that a run has no loss."""
-    return columns.cell(row.cells, "status").strip() in {"diverged", "failed"}
+def unfinished(columns: Columns, rows: Sequence[Row], guess: str | None) -> Iterator[Complaint]:
+    """Complain about runs that a tracker says did not finish: their loss is of where they stopped.
+
+    `guess` is the layout of a table that gives itself away and was read without one.
+    """
+    place = next((i for i, name in enumerate(columns.names) if name.lower() == "state"), 0)
+    stopped = [row for row in rows if row.cells[place].strip().lower() not in {"finished", ""}]
+    if guess is None or not stopped:
+        return
+    name = columns.names[place]
+    yield Complaint(
+        f"column {name!r} says that {len(stopped)} of {len(rows)} runs did not finish: "
+        + some([f"{row.name}: {row.cells[place].strip()}" for row in stopped]),
+        f"add {text_argument('layout', guess)}, which leaves them out, "
+        f"or {text_argument('where', {name: 'finished'})}",
+        "bad-cells",
+    )
 
 
 def _bad_rows(columns: Columns, rows: Sequence[Row], name: str) -> list[Row]:
@@ -46,44 +56,23 @@ def _bad_rows(columns: Columns, rows: Sequence[Row], name: str) -> list[Row]:
 
 
 def _will_do(columns: Columns, row: Row, name: str) -> bool:
-    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing.
-
-    A loss that is infinite says by itself that its run diverged, and one of a failed run is not used.
-    """
+    """Accept a blank cell unless it is N, D or loss of a completed run; others may have spent nothing."""
     cell = columns.cell(row.cells, name).strip()
-    completed = not is_failed(columns, row)
-    if name == "loss" and (not completed or is_infinite(cell)):
+    completed = ending(columns, row) is None
+    if name == "loss" and not completed:
         return True
     if is_blank(cell):
         return name not in NEEDED or not completed
     return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number_in(name, cell) == 0)
 
 
-def _to_mend(columns: Columns, cells: Sequence[str], *, guess: str | None, telling: str) -> str:
+def _to_mend(cells: Sequence[str], telling: str) -> str:
     """Say what to do about the bad cells of one column."""
     if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "save the table with decimal points, 5.25 instead of 5,25"
-    if guess is not None:
-        state = columns.names[_state(columns)]
-        return (
-            f"add {text_argument('layout', guess)}, which takes no run that did not finish, "
-            f"or {text_argument('where', {state: 'finished'})}"
-        )
-    if all(is_blank(cell) or cell.lower() in _LOST for cell in cells):
-        marked = "write `failed` (or `diverged`) for them into column `status`"
-        leave_out = f"leave those rows out with {telling}" if telling else "delete those rows"
-        return f"{leave_out}, or {marked if 'status' in columns.places else MARK_FAILED}"
+    if all(is_blank(cell) for cell in cells):
+        return f"leave those rows out with {telling}" if telling else "fill them in, or delete those rows"
     return f"correct those rows, or {f'leave them out with {telling}' if telling else 'delete them'}"
-
-
-def _stopped(columns: Columns, bad: Sequence[Row]) -> bool:
-    """Whether the bad cells of a table with a column `State` are of runs that did not finish."""
-    place = _state(columns)
-    return place >= 0 and any(row.cells[place].strip().lower() != "finished" for row in bad)
-
-
-def _state(columns: Columns) -> int:
-    return next((i for i, name in enumerate(columns.names) if name.lower() == "state"), -1)
 
 
 def _telling(columns: Columns, rows: Sequence[Row], bad: set[str]) -> str:

@@ -114,7 +114,7 @@ def _one_of(choices: tuple[str, ...]) -> Kind:
     return Kind(
         stored="text",
         allowed=f"one of {', '.join(choices)}",
-        read=str.strip,
+        read=lambda cell: "" if is_blank(cell) else cell.strip(),
         is_valid=lambda cell: cell.strip() in choices,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flops_fit.errors import by_interface, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
-from flops_fit.runs.guesses import likely, may_be_meant, step_counter, units_of_steps
+from flops_fit.runs.guesses import likely, may_be_meant, perplexity, step_counter, units_of_steps
 from flops_fit.runs.record import COLUMNS
 
 SYMBOLS = {
@@ -124,7 +124,7 @@ def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str
         return _options(pairs, layout)
     if len(rest) > 1:
         options = f"{_options(pairs, layout)}, where {_ANY} is one of {_listed(rest, _MANY)}"
-        return options + _too_few(rest, unsaid) + (_from_steps(columns.names) if "D" in unsaid else "")
+        return options + _too_few(rest, unsaid) + _made_of_others(columns.names, unsaid)
     return _to_add(columns, pairs | _only_left(unsaid, rest), layout)
 
 
@@ -152,10 +152,14 @@ def _too_few(rest: Sequence[str], unsaid: Sequence[str]) -> str:
     return "; add a column for what none of them is" if len(rest) < len(unsaid) else ""
 
 
-def _from_steps(names: Sequence[str]) -> str:
-    """Say what units are made of where steps were logged in their place."""
-    steps = step_counter(names)
-    return f"; if {steps} is all there is, add a column D = {units_of_steps(steps, names)}" if steps else ""
+def _made_of_others(names: Sequence[str], unsaid: Sequence[str]) -> str:
+    """Say what units and losses are made of where steps and perplexities were logged in their place."""
+    steps, ppl, told = step_counter(names), perplexity(names), ""
+    if "D" in unsaid and steps:
+        told += f"; if {steps} is all there is, add a column D = {units_of_steps(steps, names)}"
+    if "loss" in unsaid and ppl:
+        told += f"; if {ppl} is all there is, add a column loss = ln({ppl})"
+    return told
 
 
 def _to_add(columns: Columns, pairs: Mapping[str, str], layout: str | None) -> str:
@@ -169,9 +173,11 @@ def _to_add(columns: Columns, pairs: Mapping[str, str], layout: str | None) -> s
 
 
 def _added(columns: Columns, pairs: Mapping[str, str], key: str) -> str:
-    """Describe a column to add; D also by what it can be computed from."""
+    """Describe a column to add; D and the loss also by what they can be computed from."""
     field = SYMBOLS.get(key, key)
     described = f"a column {NEEDED[field]}, {_MEANS[field]}"
+    if field == "loss" and (ppl := perplexity(columns.names)):
+        return f"{described}: ln({ppl})"
     if field != "n_units":
         return described
     if steps := step_counter(columns.names):

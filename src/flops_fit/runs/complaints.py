@@ -9,12 +9,6 @@ _SHOWN = 5
 """Rows named per problem."""
 
 
-MARK_FAILED = (
-    "give the table a column `status` that says `failed` (or `diverged`) for them, and nothing for the others"
-)
-"""What helps with rows that have no loss, beside deleting them."""
-
-
 class Complaint(NamedTuple):
     """One thing wrong with a table."""
 

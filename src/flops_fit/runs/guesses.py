@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+from flops_fit.runs.markers import sounds_like_perplexity
+
 _ALSO_CALLED = {
     "n_params": ("n", "n_params", "params", "num_params", "parameters", "model_size", "model_params", "size"),
     "n_units": (
@@ -71,6 +73,12 @@ def layout_of(names: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str |
     return "wandb" if is_wandb or (states and states <= _STATES) else None
 
 
+def perplexity(names: Sequence[str]) -> str | None:
+    """Return the first column that is called like a perplexity, of held-out data where there is one."""
+    found = [name for name in names if sounds_like_perplexity(name)]
+    return _held_out(found) if found else None
+
+
 def step_counter(names: Sequence[str]) -> str | None:
     """Return the first column that is called like a count of optimizer steps."""
     return _called(_STEPS, names)
@@ -105,8 +113,8 @@ def likely(field: str, names: Sequence[str]) -> str | None:
 
 
 def may_be_meant(name: str) -> bool:
-    """Whether a column is not called like something else, e.g. a rate or a count of steps."""
-    return not any(part in _plain(name) for part in _NOT_MEANT)
+    """Whether a column is not called like something else, e.g. a rate, a count of steps or a perplexity."""
+    return not (any(part in _plain(name) for part in _NOT_MEANT) or sounds_like_perplexity(name))
 
 
 def sounds_like_compute(name: str) -> bool:

@@ -131,7 +131,7 @@ def _extended(row: Row, added: Sequence[tuple[int, Column]], state: int | None, 
     cells = [_scaled(row.cells[place], column.factor) for place, column in added]
     if state is not None:
         ended = row.cells[state].strip()
-        cells += ["completed", ""] if ended.lower() == "finished" else ["failed", f"its state is {ended!r}"]
+        cells += ["", ""] if ended.lower() == "finished" else ["failed", f"its state is {ended!r}"]
     return Row(row.name, [*row.cells, *cells])
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from flops_fit.design.grid import Finding
-from flops_fit.runs.bad_cells import bad_cells, is_failed
-from flops_fit.runs.cells import is_blank, is_infinite, number, value_of
+from flops_fit.runs.bad_cells import bad_cells, unfinished
+from flops_fit.runs.cells import is_blank, number, value_of
 from flops_fit.runs.columns import Columns, find_columns
 from flops_fit.runs.complaints import Complaint, collected, some
 from flops_fit.runs.compute import compute_findings
 from flops_fit.runs.copies import copied_findings, without_copies
+from flops_fit.runs.ended import ending
 from flops_fit.runs.guesses import layout_of
 from flops_fit.runs.layouts import translated
 from flops_fit.runs.named_budgets import budget_findings
@@ -66,7 +67,7 @@ def load_table(
     there is no column of that name; one that holds text names no budgets.
     Columns `unit` and `loss_unit` say what D and the loss are counted in.
     N, D, C and budgets may end like 350K, 6.8B or 1.2T. Rows that are equal in every cell are used once, and
-    a run whose loss is infinite counts as diverged.
+    a run whose loss is infinite counts as diverged, one whose loss is blank as failed.
     Columns `config` and `summary` that hold objects become one column per key, e.g. `config.n_params`.
 
     Args:
@@ -93,7 +94,9 @@ def load_table(
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})
     found = _without_text_groups(found, rows, columns or {})
-    complaints += misplaced or bad_cells(found, rows, guess=guess)
+    if not (complaints or misplaced):  # missing columns point to the layout themselves
+        complaints += unfinished(found, rows, guess)
+    complaints += misplaced or bad_cells(found, rows)
     if not table.rows:
         complaints.append(Complaint("it has a header but no rows", "give one row per run", "table-format"))
     if complaints:
@@ -185,10 +188,8 @@ def _record(columns: Columns, row: Row) -> RunRecord:
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     given = {name: value for name, value in given.items() if value != ""}
     flops_6nd = 6.0 * given.get("n_params", 0.0) * given.get("n_units", 0.0)
-    cell = columns.cell(row.cells, "loss").strip()
-    if is_failed(columns, row):
-        given.pop("loss", None)
-    elif is_infinite(cell):
-        given |= {"status": "diverged", "reason": f"its loss is {cell}"}
+    if ended := ending(columns, row):
+        reason = {"reason": ended.reason} if ended.reason else {}
+        given |= {"loss": None, "status": ended.status, **reason}
     open_fields = {**_OPEN, "run_id": row.name, "flops": flops_6nd, "flops_6nd": flops_6nd}
     return RunRecord(**{**open_fields, **given})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flops_fit.errors import text_argument
 from flops_fit.runs.cells import is_blank, number
-from flops_fit.runs.complaints import MARK_FAILED, Complaint, some
+from flops_fit.runs.complaints import Complaint, some
 from flops_fit.runs.rows import Row, written
 
 _COMPARING = "!<>~ "
@@ -51,7 +51,7 @@ def _compared(column: str, value: object, header: Sequence[str], rows: Sequence[
 def _instead(column: str, unwanted: str, header: Sequence[str], rows: Sequence[Row]) -> str:
     """Say how to leave rows out without a comparison: by a value of the others, else in the table itself."""
     if column.endswith("!") and is_blank(unwanted):
-        return f"delete the rows without a value, or {MARK_FAILED}"
+        return "leave it out: rows without a loss take no part"
     near = difflib.get_close_matches(column.rstrip(_COMPARING), header, n=1)
     if column.endswith("!") and near:
         cells = [row.cells[list(header).index(near[0])].strip() for row in rows]

@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from flops_fit.errors import FitError
 from flops_fit.fit.findings.table import about_table
 from flops_fit.fit.points import points_of
+from flops_fit.runs import NO_LOSS
 
 
 def told(runs):
@@ -79,3 +81,14 @@ def test_runs_of_negative_loss_are_not_sent_to_be_trained_again(clean):
     failed = [replace(r, loss=None, status="failed") if i < 3 else r for i, r in enumerate(clean)]
     assert "stays above 0" in told(below)["excluded-runs"].action
     assert "train them again" in told(failed)["excluded-runs"].action
+    assert "columns" not in told(failed)["excluded-runs"].action
+
+
+def test_rows_without_a_loss_make_the_column_of_the_loss_be_asked_for(clean):
+    lost = [replace(r, loss=None, status="failed", reason=NO_LOSS) for r in clean]
+    finding = told([*clean[4:], *lost[:4]])["excluded-runs"]
+    assert f"4 of {len(clean)} runs take no part" in finding.message
+    assert finding.action.endswith("if another column holds their loss, say so with columns")
+    with pytest.raises(FitError, match=r"None of the \d+ runs has a loss") as caught:
+        told(lost)
+    assert caught.value.fix == "say which column holds the loss with columns"

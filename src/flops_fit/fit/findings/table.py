@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from flops_fit.design import Finding
-from flops_fit.errors import text_argument
+from flops_fit.errors import argument, text_argument
 from flops_fit.fit.points import Points
-from flops_fit.runs import RunRecord
+from flops_fit.runs import NO_LOSS, RunRecord
 
 _LEAST_SHARE_OF_6ND = 0.2
 _LARGEST_SCATTER_OF_FLOPS = 0.2
@@ -61,20 +61,25 @@ def _excluded(points: Points) -> Finding:
     some = "; ".join(f"{e.run_id} ({e.reason})" for e in points.excluded[:_NAMED])
     more = f" and {len(points.excluded) - _NAMED} more" if len(points.excluded) > _NAMED else ""
     share = len(points.excluded) / n_runs
-    below_zero = any(e.reason.startswith("loss is -") for e in points.excluded)
-    action = "look at why they failed; train them again if they sit near a minimum"
-    if below_zero:
-        action = (
-            "the best runs may be among them: fit a loss that stays above 0, if need be with a constant added"
-        )
     return Finding(
         code="excluded-runs",
         severity="warning" if share > _MANY_EXCLUDED else "info",
         message=f"{len(points.excluded)} of {n_runs} runs take no part: {some}{more}.",
-        action=action,
+        action=_about_excluded([e.reason for e in points.excluded]),
         value=share,
         threshold=_MANY_EXCLUDED,
     )
+
+
+def _about_excluded(reasons: Sequence[str]) -> str:
+    if any(reason.startswith("loss is -") for reason in reasons):
+        return (
+            "the best runs may be among them: fit a loss that stays above 0, if need be with a constant added"
+        )
+    action = "look at why they failed; train them again if they sit near a minimum"
+    if any(reason.endswith(NO_LOSS) for reason in reasons):
+        action += f"; if another column holds their loss, say so with {argument('columns')}"
+    return action
 
 
 def _about_ends(points: Points, records: Sequence[RunRecord]) -> Iterator[Finding]:
