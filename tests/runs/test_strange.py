@@ -44,6 +44,7 @@ def test_other_names_have_no_scale(name):
 
 IN_MILLIONS = "model_size_M,train_tokens_B,val_ppl\n175,5,20\n350,10,15\n70,3,30\n"
 NAMED = {"N": "model_size_M", "D": "train_tokens_B", "loss": "val_ppl"}
+FACTORS = {"N": "model_size_M*1e6", "D": "train_tokens_B*1e9"}
 
 
 def test_numbers_in_the_scale_of_their_column_are_told_with_what_to_multiply(strange):
@@ -57,8 +58,9 @@ def test_numbers_in_the_scale_of_their_column_are_told_with_what_to_multiply(str
     )
     assert found.action == (
         "give N in parameters and D in single tokens or samples: "
-        "multiply column 'model_size_M' by 1e6 and 'train_tokens_B' by 1e9"
+        'columns={"N": "model_size_M*1e6", "D": "train_tokens_B*1e9", "loss": "val_ppl"}'
     )
+    assert set(strange(IN_MILLIONS, columns=NAMED | FACTORS)) == {"large-losses"}
 
 
 def test_large_numbers_are_in_no_scale(strange):

@@ -86,7 +86,11 @@ def _about_fits(stages: Any) -> None:
         help="sweep directory, or table (.csv, .parquet, .jsonl, .json) with columns N, D, loss",
     )
     fit.add_argument("--out", type=Path, help="keep law, plots and report in this directory")
-    fit.add_argument("--columns", metavar="N=..,D=..", help="names of columns, e.g. N=params,D=tokens")
+    fit.add_argument(
+        "--columns",
+        metavar="N=..,D=..",
+        help="names of columns, e.g. N=params,D=tokens; 'N=params_M*1e6' of one in millions",
+    )
     fit.add_argument(
         "--where",
         action="append",

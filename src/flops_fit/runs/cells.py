@@ -38,6 +38,12 @@ def number(cell: str) -> float | None:
     return _finite(float, cell)
 
 
+def times(cell: str, factor: float) -> str:
+    """Multiply a cell that holds a number; any other stays as it is."""
+    value = number(cell)
+    return cell if factor == 1.0 or value is None else repr(value * factor)
+
+
 def is_infinite(cell: str) -> bool:
     """Say whether a cell holds what became of a number that grew beyond all bounds."""
     try:

@@ -26,11 +26,14 @@ def compute_findings(columns: Columns, rows: Sequence[Row], wanted: Mapping[str,
             code="unused-compute",
             severity="info",
             message=f"Column {found!r} sounds like compute but was not used: C is 6·N·D.",
-            action="if it is the compute of each run in FLOPs, say "
-            f"{text_argument('columns', {**wanted, 'C': found})}; if it is that in another unit, add a "
-            "column `C` in FLOPs to the table",
+            action=f"if it is the compute of each run in FLOPs, say {_as_compute(wanted, found)}; "
+            f"if it is that in another unit, e.g. in GFLOPs, {_as_compute(wanted, f'{found}*1e9')}",
         ),
     )
+
+
+def _as_compute(wanted: Mapping[str, str], column: str) -> str:
+    return text_argument("columns", {**wanted, "C": column})
 
 
 def _holds_numbers(place: int, rows: Sequence[Row]) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flops_fit.errors import TableError, text_argument
-from flops_fit.runs.cells import number
+from flops_fit.runs.cells import times
 from flops_fit.runs.columns import SYMBOLS, place_of
 from flops_fit.runs.record import COLUMNS
 from flops_fit.runs.rows import Row, Rows
@@ -128,16 +128,11 @@ def _extended(row: Row, added: Sequence[tuple[int, Column]], state: int | None, 
     """Append the translated cells; a row of another width is left for the reader to complain about."""
     if len(row.cells) != width:
         return row
-    cells = [_scaled(row.cells[place], column.factor) for place, column in added]
+    cells = [times(row.cells[place], column.factor) for place, column in added]
     if state is not None:
         ended = row.cells[state].strip()
         cells += ["", ""] if ended.lower() == "finished" else ["failed", f"its state is {ended!r}"]
     return Row(row.name, [*row.cells, *cells])
-
-
-def _scaled(cell: str, factor: float) -> str:
-    value = number(cell)
-    return cell if factor == 1.0 or value is None else repr(value * factor)
 
 
 def _unknown(name: str) -> Layout:

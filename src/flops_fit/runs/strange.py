@@ -1,6 +1,6 @@
 """Tables that can be read and hardly hold what they seem to: swapped, in millions, no means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -24,9 +24,12 @@ _LARGEST_LOSS = 12.5
 """Nats per unit: a uniform guess among 256 000 tokens, as many as the vocabularies in use have at most."""
 
 
-def strange_findings(columns: Columns, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`: those that apply."""
-    sizes, ratio = tuple(_odd_sizes(columns, rows)), tuple(_odd_ratio(columns, rows))
+def strange_findings(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`: those that apply.
+
+    `wanted` is what was said of columns, which the action of `odd-sizes` repeats.
+    """
+    sizes, ratio = tuple(_odd_sizes(columns, rows, wanted)), tuple(_odd_ratio(columns, rows))
     if sizes:  # numbers in another scale explain a ratio that is merely low
         ratio = tuple(finding for finding in ratio if finding.severity != "info")
     return (*_swapped(columns), *sizes, *ratio, *_large_losses(columns, rows))
@@ -50,17 +53,18 @@ class _Odd(NamedTuple):
     message: str
     value: float
     threshold: float
+    symbol: str
     column: str
     scale: Scale | None
     """What the name of the column says that they are in."""
 
 
-def _odd_sizes(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+def _odd_sizes(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> Iterator[Finding]:
     odd = [found for name in _LEAST if (found := _odd(columns, rows, name))]
     if not odd:
         return
-    factors = [f"{found.column!r} by {found.scale.factor}" for found in odd if found.scale]
-    multiply = f": multiply column {' and '.join(factors)}"
+    factors = {found.symbol: f"{found.column}*{found.scale.factor}" for found in odd if found.scale}
+    multiply = f": {text_argument('columns', {**wanted, **factors})}"
     yield Finding(
         code="odd-sizes",
         severity="error" if factors else "warning",  # name and numbers agree: answers are off by the factor
@@ -78,9 +82,11 @@ def _odd(columns: Columns, rows: Sequence[Row], name: str) -> _Odd | None:
     column, lead = columns.called(name), f"{NEEDED[name]} is {middle:.3g} in the middle run"
     if scale := scale_of(column):
         message = f"{lead}, and its column {column!r} sounds like {scale.word}."
-        return _Odd(message, middle, _NOT_SCALED, column, scale)
+        return _Odd(message, middle, _NOT_SCALED, NEEDED[name], column, scale)
     if middle < (least := _LEAST[name]):
-        return _Odd(f"{lead}, as if it were in millions or billions.", middle, least, column, None)
+        return _Odd(
+            f"{lead}, as if it were in millions or billions.", middle, least, NEEDED[name], column, None
+        )
     return None
 
 

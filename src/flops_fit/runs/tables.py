@@ -20,6 +20,7 @@ from flops_fit.runs.options import check_options
 from flops_fit.runs.record import RunRecord
 from flops_fit.runs.repetition import repetition_findings
 from flops_fit.runs.rows import DataFrame, Row, Rows, read_rows
+from flops_fit.runs.scaled import scaled
 from flops_fit.runs.steps import step_findings
 from flops_fit.runs.strange import strange_findings
 from flops_fit.runs.unfold import unfolded
@@ -73,7 +74,8 @@ def load_table(
     Args:
         source: A CSV file with a header, a Parquet file, JSON lines, a JSON list of objects, or a pandas
             DataFrame.
-        columns: Our name to the table's, e.g. {"N": "params", "D": "tokens"}.
+        columns: Our name to the table's, e.g. {"N": "params", "D": "tokens"}; with a factor where a column
+            holds multiples of what is meant, e.g. {"N": "params_M*1e6"}.
         where: Take only rows that hold these values, e.g. {"data": "c4"}; any column of the table will do.
         layout: Whose table it is, so that its columns are known: one of `LAYOUTS`.
 
@@ -85,6 +87,7 @@ def load_table(
     check_options(columns=columns, where=where)
     table, loss_unit = unfolded(read_rows(source)), "unknown"
     n_own, guess = len(table.header), _guess(table, layout)
+    table = scaled(table, columns or {})
     if layout is not None:
         table, loss_unit = translated(table, layout, columns or {})
     if not table.header:
@@ -110,7 +113,7 @@ def load_table(
         unit=units.get("unit", ("unit",))[0],
         loss_unit=loss_unit if layout else units.get("loss_unit", ("unknown",))[0],
         findings=(
-            *strange_findings(found, rows),
+            *strange_findings(found, rows, columns or {}),
             *copied_findings(found, rows, n_rows),
             *budget_findings(found, rows),
             *step_findings(found),
