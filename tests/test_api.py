@@ -148,10 +148,22 @@ def test_unknown_arguments_are_named_together_with_those_meant(dataset):
     assert caught.value.fix == (
         "use `model_cls` for `model`; use `compute_budgets` for `budgets`; use `loss_fn` for `loss`; "
         "use `eval_dataset` for `val_dataset`; use `design` for `designs`; "
-        "use `training={'lr': ...}` for `lr`; remove `epochs`: how long a run trains follows from its budget"
+        "use `training={'lr': 0.001}` for `lr`; "
+        "remove `epochs`: how long a run trains follows from its budget"
     )
     with pytest.raises(ValueError, match=r"remove `zzz`; the arguments are spec, model_cls, .*quiet\n"):
         flops_fit.find_optimal(zzz=1)
+
+
+def test_entries_given_as_arguments_join_those_that_were_given_in_their_place():
+    with pytest.raises(SpecError) as caught:
+        flops_fit.find_optimal(
+            data=[], train_data=[], lr=1e-3, batch_size=8, training={"schedule": "wsd"}, n_min=100
+        )
+    assert caught.value.fix == (
+        "use `dataset` for `data` and `train_data`; use `training={'schedule': 'wsd', 'lr': 0.001, "
+        "'batch_size': 8}` for `lr` and `batch_size`; use `design={'n_min': 100}` for `n_min`"
+    )
 
 
 def test_unknown_arguments_of_a_fit_are_named_too():
@@ -164,7 +176,7 @@ def test_unknown_arguments_of_a_fit_are_named_too():
 def test_every_name_that_is_offered_is_an_argument(function):
     allowed = inspect.signature(function).parameters
     offered = {"find_optimal": OF_SWEEP, "fit_runs": OF_RUNS}[function.__name__]
-    assert {name.partition("=")[0] for name in offered.values()} <= set(allowed)
+    assert {name.partition(".")[0] for name in offered.values()} <= set(allowed)
     assert "Raises:" in function.__doc__
 
 
@@ -176,8 +188,8 @@ class Column(Mlp):
 @pytest.mark.parametrize(
     ("loss", "targets"),
     [
-        (nn.functional.cross_entropy, torch.arange(400) % 8),
-        (nn.BCEWithLogitsLoss(), (torch.arange(400) % 2).float()),
+        (nn.functional.cross_entropy, torch.arange(8000) % 8),
+        (nn.BCEWithLogitsLoss(), (torch.arange(8000) % 2).float()),
     ],
 )
 def test_what_a_loss_was_given_is_told_where_it_raises(loss, targets, tmp_path):
@@ -185,7 +197,7 @@ def test_what_a_loss_was_given_is_told_where_it_raises(loss, targets, tmp_path):
         flops_fit.find_optimal(
             model_cls=Column,
             model_size_param="width",
-            dataset=TensorDataset(torch.randn(400, 8), targets),
+            dataset=TensorDataset(torch.randn(8000, 8), targets),
             loss_fn=loss,
             compute_budgets=[2e6, 3e6, 4.5e6, 7e6, 1e7, 1.5e7, 2.2e7],
             output_dir=tmp_path,

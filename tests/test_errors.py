@@ -12,6 +12,7 @@ from flops_fit.errors import (
     Problem,
     SpecError,
     argument,
+    near_file,
     speaking_to_command_line,
     text_argument,
 )
@@ -31,6 +32,23 @@ def test_an_error_shows_problem_fix_and_code_and_survives_pickling(cls):
     assert str(error) == "nothing works\n  fix: try again\n  see: flops-fit explain some-code"
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.code) == (cls, str(error), "some-code")
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "meant"),
+    [
+        ("runs.csv", "run.csv", "run.csv"),
+        ("runs.cvs", "runs.csv", "runs.csv"),
+        ("sweep.yml", "sweep.yaml", "sweep.yaml"),
+        ("nofile.csv", "profile.csv", None),
+        ("a.csv", "b.csv", None),
+        ("runs.csv", "runs.png", None),
+        ("runs.csv", "runs.csv", None),
+    ],
+)
+def test_the_file_that_was_meant_is_spelt_like_it_whatever_its_suffix(tmp_path, asked, there, meant):
+    (tmp_path / there).touch()
+    assert near_file(tmp_path / asked) == (meant and tmp_path / meant)
 
 
 def test_leaf_errors_are_also_the_builtin_that_python_users_expect():

@@ -82,7 +82,7 @@ def test_a_negative_amount_is_refused_as_such(law, capsys, option):
 
 def test_compute_far_below_every_run_is_refused_too(law, capsys):
     assert main(["predict", law, "--flops", "1"]) == 2
-    assert "of the smallest budget trained" in capsys.readouterr().err
+    assert "1 FLOPs is 2.4e+16 times below the smallest budget trained" in capsys.readouterr().err
     assert main(["predict", law, "--flops", "1", "--accept-unreliable"]) == 3
     assert "NOT SUPPORTED: 2.4e+16 times below the smallest budget trained" in capsys.readouterr().out
 
@@ -102,12 +102,30 @@ def test_a_fix_is_spelt_as_options(law, capsys, asked, fix):
     assert fix in capsys.readouterr().err
 
 
-def test_a_budget_that_is_refused_spoils_no_other_answer_but_the_status(law, capsys):
-    assert main(["predict", law, "--flops", "1e17", "1e30", "1e18", "--json"]) == 2
+@pytest.mark.parametrize("answered", [["1e17", "1e18"], []])
+def test_budgets_that_are_refused_are_one_error_and_spoil_no_other_answer(law, capsys, answered):
+    assert main(["predict", law, "--json", "--flops", "1e30", *answered, "1", "1e31"]) == 2
     told = capsys.readouterr()
-    assert [answer["flops"] for answer in json.loads(told.out)] == [1e17, 1e18]
-    assert told.err.count("1e+30 FLOPs is") == 1
+    assert [answer["flops"] for answer in json.loads(told.out or "[]")] == list(map(float, answered))
+    assert told.err.count("flops-fit: ") == told.err.count("  fix: ") == told.err.count("see: ") == 1
+    for budget in ("1e+30 FLOPs is ", " 1 FLOPs is ", "1e+31 FLOPs is "):
+        assert told.err.count(budget) == 1
+    assert "fix: train budgets nearer to it; or take the number as it is: --accept-unreliable\n" in told.err
     assert "explain far-extrapolation" in told.err
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("1,000,000", "1000000"), ("1e18,1e19", "1e18 1e19"), ("1,5B", "1.5B")]
+)
+def test_commas_in_numbers_are_refused_with_what_to_write(law, capsys, written, meant):
+    assert main(["predict", law, "--flops", written]) == 2
+    assert f"fix: write it without commas: --flops {meant}\n" in capsys.readouterr().err
+    assert main(["predict", law, "--flops", *meant.split(), "--accept-unreliable"]) in (0, 3)
+
+
+def test_digits_may_be_grouped_by_underscores(law, capsys):
+    assert main(["predict", law, "--flops", "1_000_000_000_000_000_000"]) == 0
+    assert capsys.readouterr().out.startswith("With 1.00e+18 FLOPs ")
 
 
 def test_only_what_is_given_is_called_given(law, capsys):

@@ -23,7 +23,7 @@ from flops_fit.config import (
 )
 from flops_fit.config.arguments import OF_RUNS, OF_SWEEP, refusing_unknown
 from flops_fit.config.pasteable import fitted_again_from, told_in_python
-from flops_fit.design import SweepPlan, check_worth_training
+from flops_fit.design import SweepPlan, probe_worth_training
 from flops_fit.design import plan_sweep as plan_probed_sweep
 from flops_fit.errors import SpecError, TableError
 from flops_fit.fit import Conventions, FlopConvention, SizeConvention, declare, fit_imported, fit_law
@@ -84,7 +84,7 @@ def _run_into(
     tracking = tracked(report, spec)
     if not simulate:
         expect_workers(spec)
-    probed = this_job().on_main(lambda: _probed(spec, simulate=simulate))
+    probed = this_job().on_main(lambda: probe(spec) if simulate else probe_worth_training(spec))
     settled = untuned(spec) if simulate else settle_learning_rate(spec, probed, out, report=report)
     spec, plan = settled.spec, this_job().on_main(lambda: _plan_into(out, settled, probed))
     with SharedStore(out / RUNS_FILE) as store:
@@ -138,7 +138,7 @@ def find_optimal(
         raise _two_sources(ignored)
     if spec is None and (model_cls is None or dataset is None or loss_fn is None):
         raise _no_source(model_cls=model_cls, dataset=dataset, loss_fn=loss_fn)
-    with told_in_python(arguments=spec is None):
+    with told_in_python(arguments if spec is None else None):
         described = load_spec(spec) if spec is not None else adapt(**_own_objects(arguments))
         announce("trying every part of the sweep before anything is trained ...", sys.stderr, quiet=quiet)
         return run_spec(described, report=report)
@@ -232,14 +232,6 @@ def export_runs(directory: str | Path, to: str | Path) -> int:
     units = {"unit": runs.unit, "loss_unit": runs.loss_unit}
     write_table(runs.records, to, units={k: v for k, v in units.items() if v not in {"unit", "unknown"}})
     return len(runs.records)
-
-
-def _probed(spec: SweepSpec, *, simulate: bool) -> Probe:
-    """Try every part of a sweep, and refuse what is not worth training while nothing is spent."""
-    probed = probe(spec)
-    if not simulate:
-        check_worth_training(plan_probed_sweep(spec, probed))
-    return probed
 
 
 def _plan_into(out: Path, settled: Settled, probed: Probe) -> SweepPlan:

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+_SLIP, _SAME_KIND = 0.8, 0.6
+"""Similarity from which on a stem is another, misspelt, and from which on a suffix is."""
 _TO_COMMAND_LINE = ContextVar("to_command_line", default=False)
 
 
@@ -60,10 +62,18 @@ def text_argument(name: str, value: str | Mapping[str, str]) -> str:
 
 
 def near_file(path: Path) -> Path | None:
-    """Return the file that was meant where there is none at `path`: beside it, and spelt much like it."""
-    files = [] if path.exists() else [file.name for file in path.parent.glob("*.*")]
-    near = difflib.get_close_matches(path.name, files, n=1, cutoff=0.8)
-    return path.with_name(near[0]) if near else None
+    """Return the file that was meant where there is none at `path`: beside it, and spelt much like it.
+
+    Stem and suffix are compared apart: a suffix in common makes any two names look alike.
+    """
+    files = [] if path.exists() else sorted(path.parent.glob("*.*"))
+    kind = [file for file in files if _similar(file.suffix, path.suffix) >= _SAME_KIND]
+    near = [file for file in kind if _similar(file.stem, path.stem) >= _SLIP]
+    return max(near, key=lambda file: _similar(file.name, path.name), default=None)
+
+
+def _similar(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 class FlopsFitError(Exception):

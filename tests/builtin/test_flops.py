@@ -198,6 +198,16 @@ def test_an_operation_without_a_rule_for_shapes_is_named_too():
         count(lambda: Taking(lambda x, w: torch.ops.flops_fit_test.shapeless(x * w), 4), 4)
 
 
+def test_operations_declared_before_stay_in_the_fix():
+    with pytest.raises(PluginError) as error:
+        count(
+            lambda: Taking(lambda x, w: torch.fft.rfft((x * w).cumsum(1)).abs(), 4),
+            4,
+            free_ops=("aten.cumsum",),
+        )
+    assert "free_ops: [aten.cumsum, aten._fft_r2c" in error.value.fix
+
+
 def test_declared_operations_are_free():
     assert count(lambda: Taking(lambda x, w: (x @ w).cumsum(1), 4, 3), 4, free_ops=("aten.cumsum",)) == 4 * 12
 

@@ -5,12 +5,22 @@ import pickle
 import random
 from functools import partial
 from itertools import islice, pairwise
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, WeightedRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 from user_parts import MLP, Augmented, Counting, Heads, Sentences, classes, squared_error, token_loss
 
 from flops_fit.builtin.losses import CrossEntropy
@@ -52,6 +62,44 @@ def take(data, n, *, seed=0, start=0, batch_size=16):
 
 
 # ---- what works
+
+
+@pytest.mark.parametrize(
+    ("options", "batch_size"),
+    [
+        ({"batch_size": 12}, 12),
+        ({"batch_sampler": BatchSampler(RandomSampler(range(400)), 12, drop_last=True)}, 12),
+        ({"batch_size": None}, 32),
+    ],
+    ids=["batches", "sampler of batches", "single rows"],
+)
+def test_a_plain_loader_is_its_rows_in_batches_of_its_size(options, batch_size):
+    spec = adapted(dataset=DataLoader(classes(), **options))
+    assert spec.training.batch_size == batch_size
+    first = take(spec.data, 1, batch_size=batch_size)[0]
+    expected = take(adapted().data, 1, batch_size=batch_size)[0]
+    assert all(torch.equal(first[name], expected[name]) for name in expected)
+
+
+class Told(nn.Module):
+    """Says how large it is by an attribute."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.layers = MLP(width)
+        self.num_params = sum(p.numel() for p in self.parameters())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Property(MLP):
+    num_params = property(lambda self: sum(p.numel() for p in self.parameters()))
+
+
+@pytest.mark.parametrize("model_cls", [Told, Property])
+def test_the_number_of_parameters_need_not_be_a_method(model_cls):
+    assert probe(adapted(model_cls=model_cls)).sizes == probe(adapted()).sizes
 
 
 def test_a_small_mlp_and_a_tensor_dataset_pass_every_probe():
@@ -296,13 +344,19 @@ class Stream(IterableDataset):
         return iter([])
 
 
+class Twice(BatchSampler):
+    """Draws every batch twice."""
+
+    def __iter__(self):
+        return (batch for batch in super().__iter__() for _ in range(2))
+
+
 class Sums(nn.Module):
     def __init__(self, width, /):
         super().__init__()
 
 
 IMMEDIATE = {
-    "no num_params": ({"model_cls": WithoutCount}, "no-num-params", "def num_params(self): return sum"),
     "no size": ({"model_size_param": "widht"}, "no-size-param", "(use 'width')"),
     "size fixed": ({"model_kwargs": {"width": 8}}, "no-size-param", "leave 'width' out of model_kwargs"),
     "positional size": ({"model_cls": Sums}, "no-size-param", "no free argument 'width'"),
@@ -324,14 +378,43 @@ IMMEDIATE = {
     "training in a list": ({"training": [1]}, "value-not-allowed", "write e.g. `training: {batch_size: 32}`"),
     "loss": ({"loss_fn": "mse"}, "loss-not-callable", "loss_fn is 'mse'"),
     "class of a loss": ({"loss_fn": nn.CrossEntropyLoss}, "loss-not-callable", "loss_fn=CrossEntropyLoss()"),
-    "text as a dataset": ({"dataset": "stdlib_text"}, "unsized-dataset", "dataset is str"),
+    "text as a dataset": (
+        {"dataset": "stdlib_text"},
+        "unsized-dataset",
+        "dataset is the name 'stdlib_text', not rows",
+    ),
     "stream": ({"dataset": Stream()}, "unsized-dataset", "dataset is Stream"),
     "loader of a stream": ({"dataset": DataLoader(Stream())}, "unsized-dataset", "dataset is Stream"),
+    "path as a dataset": ({"dataset": Path("data.csv")}, "unsized-dataset", "is the name 'data.csv', not"),
+    "pair of arrays": (
+        {"dataset": classes(50).tensors},
+        "unsized-dataset",
+        (
+            "of 2 arrays, not rows that len() counts and [i] fetches; they are held out and shuffled by "
+            "number.\n  fix: pass rows, e.g. dataset=torch.utils.data.TensorDataset(inputs, targets) of two"
+        ),
+    ),
+    "pair of held-out arrays": (
+        {"eval_dataset": [tensor.numpy() for tensor in classes(50).tensors]},
+        "unsized-dataset",
+        "eval_dataset is a list of 2 arrays, not rows",
+    ),
+    "columns": ({"dataset": {"inputs": [1], "targets": [1]}}, "unsized-dataset", "a dict of inputs, targets"),
+    "table": ({"dataset": pd.DataFrame({"x": [1.0] * 50})}, "unsized-dataset", "is DataFrame, not rows"),
     "generator": ({"eval_dataset": (x for x in [])}, "unsized-dataset", "eval_dataset is generator"),
     "sampler": (
         {"dataset": DataLoader(classes(20), sampler=WeightedRandomSampler([1.0] * 20, 20))},
         "custom-sampler",
         "WeightedRandomSampler",
+    ),
+    "sampler of batches": (
+        {
+            "dataset": DataLoader(
+                classes(20), batch_sampler=Twice(RandomSampler(range(20)), 4, drop_last=True)
+            )
+        },
+        "custom-sampler",
+        "draws rows with Twice",
     ),
 }
 
@@ -345,6 +428,7 @@ def test_what_can_be_seen_at_once_is_refused_at_once(case):
 
 
 PROBED = {
+    "no num_params": ({"model_cls": WithoutCount}, "no-num-params", "has no method num_params()"),
     "miscounting": ({"model_cls": Miscounting}, "num-params-disagree", "its trainable parameters are"),
     "no effect": ({"model_cls": Unaffected}, "size-without-effect", "27 parameters for every width"),
     "refusing": ({"model_cls": Refusing}, "no-size-works", "raises TypeError: needs a config object, nor"),
@@ -396,7 +480,7 @@ def test_other_options_are_checked_like_those_of_a_file():
 
 def test_errors_are_of_the_documented_kinds():
     with pytest.raises(PluginError):
-        adapted(model_cls=WithoutCount)
+        adapted(model_cls=MLP(4))
     with pytest.raises(DataError):
         adapted(dataset=Stream())
 

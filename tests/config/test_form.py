@@ -20,6 +20,10 @@ def test_a_name_is_enough():
     ("form", "message"),
     [
         ("chinchila", r"(?s)no fit form is called 'chinchila'; installed: auto.*use 'chinchilla'"),
+        (
+            "all",
+            r"(?s)no fit form is called 'all'; .*offers it; without form all that suit the runs are comp",
+        ),
         ("{kind: bounded, chanc: 1}", r"(?s)form.chanc: there is no such field.*use 'chance'"),
         ("{kind: bounded, chance: -1}", "found -1; allowed: values above 0"),
         ("[1, 2", "is not a YAML value"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flops_fit.config import load_spec, memory, probe, probe_ladder
+from flops_fit.config import load_spec, memory, probe, within_reach
 from flops_fit.config.memory import in_words
 from flops_fit.design import check_worth_training, plan_sweep
 from flops_fit.errors import SpecError
@@ -28,15 +28,15 @@ def test_what_no_machine_here_can_hold_is_refused_before_it_is_built(budget):
 
 def test_the_budgets_that_are_suggested_fit(monkeypatch):
     """The first size of the suggestion is built here; of its largest, `ROOM` fit into memory at once."""
-    monkeypatch.setattr(probe_ladder, "host_free_bytes", lambda: 4_000_000)
-    given = {"model": "gpt", "data": "stdlib_text", "budgets": {"start": 1e16, "stop": 1e17}}
+    monkeypatch.setattr(memory, "host_free_bytes", lambda: 40_000_000)
+    given = {"model": "gpt", "data": "stdlib_text", "budgets": {"start": 1e18, "stop": 1e19}}
     with pytest.raises(SpecError) as refusal:
         probe(load_spec(given))
     fix = refusal.value.fix
     start, stop = (float(fix.partition(f"{name}: ")[2].partition(",")[0]) for name in ("start", "stop"))
     probed = probe(load_spec(given | {"budgets": {"start": start, "stop": stop}}))
-    needed = probe_ladder.BYTES_PER_PARAM * probed.sizes[-1].size.n_params
-    assert probe_ladder.ROOM * needed <= 4_000_000, in_words(needed)
+    needed = within_reach.BYTES_PER_PARAM * probed.sizes[-1].size.n_params
+    assert within_reach.ROOM * needed <= 40_000_000, in_words(needed)
 
 
 def test_the_budgets_that_are_suggested_suit_the_data_too():
@@ -47,11 +47,11 @@ def test_the_budgets_that_are_suggested_suit_the_data_too():
     fix = refusal.value.fix
     start, stop = (float(fix.partition(f"{name}: ")[2].partition(",")[0]) for name in ("start", "stop"))
     spec = load_spec(given | {"budgets": {"start": start, "stop": stop}})
-    check_worth_training(plan_sweep(spec, probe(spec)))
+    check_worth_training(plan_sweep(spec, probe(spec)), spec)
 
 
 def test_a_least_size_that_was_asked_for_is_what_to_lower(monkeypatch):
-    monkeypatch.setattr(probe_ladder, "host_free_bytes", lambda: 4_000_000)
+    monkeypatch.setattr(memory, "host_free_bytes", lambda: 4_000_000)
     budgets, design = {"start": 1e12, "stop": 1e13}, {"n_min": 1e6}
     with pytest.raises(SpecError, match=r"lower `design\.n_min` \(now 1e\+06\)"):
         probe(load_spec({"model": "gpt", "data": "stdlib_text", "budgets": budgets, "design": design}))

@@ -115,14 +115,20 @@ def test_repeated_data_is_told_and_told_louder_beyond_four_epochs(codes, epoch, 
     assert all(finding.value > finding.threshold for finding in repeats.values())
 
 
-def test_a_form_that_knows_of_repetition_may_be_fitted_to_many_epochs(codes):
+@pytest.mark.parametrize(
+    ("epoch", "code", "severity"), [(5e7, "repeated-data", "info"), (1e7, "many-epochs", "warning")]
+)
+def test_a_form_that_knows_of_repetition_reckons_with_it_as_far_as_any_form_can(codes, epoch, code, severity):
     class Repeating(FitForm):
         kind: Literal["data_constrained"] = "data_constrained"
 
     budgets = tuple(1e15 * 1.5**i for i in range(7))
-    found = codes({"n_units": 10**7, "n_min": 1e6}, budgets=budgets, fit=Repeating())
-    assert found["many-epochs"].severity == "warning"
-    assert "data_constrained" not in found["many-epochs"].action  # which it is already
+    found = codes({"n_units": int(epoch), "n_min": 1e6}, budgets=budgets, fit=Repeating())
+    assert {"repeated-data", "many-epochs"} & set(found) == {code}
+    assert found[code].severity == severity
+    assert "fresh data" not in found[code].message
+    assert "data_constrained" not in found[code].action  # which it is already
+    assert found[code].value > found[code].threshold
 
 
 def test_many_epochs_are_told_with_the_form_to_write(codes):

@@ -6,7 +6,7 @@ import pytest
 from flops_fit.fit import Chinchilla, fit_law
 from flops_fit.fit.bootstrap import LEVEL, N_DRAWS, bootstrap, cells, central, resampled_counts
 from flops_fit.fit.findings import findings_of
-from flops_fit.fit.forms import Ces
+from flops_fit.fit.forms import Ces, DataConstrained
 from flops_fit.fit.points import points_of
 from flops_fit.fit.projection import Runs, project
 from flops_fit.fit.robust import refine, refine_robustly
@@ -80,3 +80,10 @@ def test_runs_that_determine_no_floor_say_so_also_by_their_draws(chinchilla_runs
     law = fit_law(chinchilla_runs(theta=(0.05, 60.0, 90.0, 0.2, 0.2), noise=0.01), Chinchilla())
     assert law.headline.draws_on_bound > 0.05
     assert "parameter-on-bound" in {f.code for f in law.findings}
+
+
+def test_a_parameter_on_a_bound_is_named_with_its_value(chinchilla_runs):
+    law = fit_law(chinchilla_runs(noise=0.003), DataConstrained(unique_units=1e9))
+    (finding,) = [f for f in law.findings if f.code == "parameter-on-bound"]
+    assert law.headline.on_bound == ("R_D",)
+    assert finding.message.startswith("R_D = 1e+04 of 'data_constrained' ended on a bound")

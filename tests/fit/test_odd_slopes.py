@@ -23,8 +23,17 @@ def test_a_loss_that_falls_as_published_ones_do_is_nothing_to_speak_of(chinchill
 def test_a_steep_loss_is_said_to_be_unlike_published_ones(chinchilla_runs):
     runs = chinchilla_runs(theta=STEEP, budgets=np.geomspace(1e13, 1e15, 7), noise=0.001)
     assert set(found(runs)) == {"unusual-loss-slope"}
-    slope = re.search(r"C\^(-[\d.]+) at the top", found(runs)["unusual-loss-slope"].message)
+    assert found(runs)["unusual-loss-slope"].severity == "info"
+    slope = re.search(r"falls as C\^(-[\d.]+) at the top", found(runs)["unusual-loss-slope"].message)
     assert float(slope[1]) == pytest.approx(-0.3, abs=0.02)
+
+
+def test_a_loss_that_rises_with_compute_is_said_to_and_leaves_nothing_to_believe(chinchilla_runs):
+    scores = [replace(run, loss=run.loss * run.flops / 1e18) for run in chinchilla_runs(noise=0.001)]
+    finding = found(scores)["unusual-loss-slope"]
+    assert re.match(r"The loss rises as C\^0\.9\d at the top", finding.message)
+    assert finding.severity == "error"
+    assert "less is better" in finding.action
 
 
 def test_an_exponent_beyond_one_is_said_to_be_unlike_published_ones(chinchilla_runs):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flops_fit.fit import Chinchilla
-from flops_fit.fit.forms import Bounded
+from flops_fit.fit.forms import Bounded, DataConstrained
 from flops_fit.fit.points import points_of
 from flops_fit.fit.robust import huber, refine, refine_robustly
 from flops_fit.fit.starting import start
@@ -25,6 +25,18 @@ def exponent(theta):
 def test_noise_free_runs_give_back_the_surface(chinchilla_runs, theta):
     law = fit_surface(points_of(chinchilla_runs(theta=theta)), Chinchilla())
     assert law.theta == pytest.approx(theta, rel=1e-5)
+
+
+@pytest.mark.parametrize(("wears_off", "seed"), [(5.3, 0), (5.3, 1), (1e4, 1)])
+def test_a_fit_of_seven_parameters_arrives_however_bent_its_valley(chinchilla_runs, wears_off, seed):
+    """Every run repeats its data, up to a thousand times: what data are worth hardly depends on D."""
+    form, rng = DataConstrained(unique_units=3e7), np.random.default_rng(seed)
+    theta = np.array([*EPOCH, 15.4, wears_off])
+    runs = [
+        replace(r, loss=float(form.predict(theta, r.n_params, r.n_units) * np.exp(0.001 * rng.normal())))
+        for r in chinchilla_runs()
+    ]
+    assert fit_surface(points_of(runs), form, n_draws=50).gain_left < 1e-9
 
 
 @settings(max_examples=10)

@@ -32,9 +32,9 @@ L in nats per token. 95%: intervals. N as good: sizes whose loss is within 1.00%
 Fit: 'known', 63 runs, 1.00e+15 to 1.00e+17 FLOPs.
 Intervals: 95%, as far as the form is right or the table's own upper runs show how wrong it is.
 N* grows as C^a with a = 0.500 (0.455 to 0.550) at the largest budget, by which forecasts go;
-  over the whole range a = 0.480 (0.457 to 0.504), the one to compare with published exponents.
-Power laws through the interpolated minima alone, each by least squares in linear space, where the
-  largest budgets decide and exponents need not add up to 1; quote the whole-range exponent above.
+  over the whole range a = 0.480 (0.457 to 0.504), to quote and to compare with published ones.
+Not to be quoted for a: power laws through the interpolated minima alone, each by least squares in
+  linear space, where the largest budgets decide and exponents need not add up to 1.
   All 7 budgets take part.
   N*(C) = 0.03162 · C^0.5000, R² = 0.9990 over 7 budgets.
   D*(C) = 5.27 · C^0.5000, R² = 0.9980 over 7 budgets.

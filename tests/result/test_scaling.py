@@ -32,14 +32,16 @@ def test_extrapolation_is_said_and_beyond_a_thousandfold_refused(known_law):
     assert (
         result.predict(5e18).caveats[0].startswith("FAR EXTRAPOLATION: 50 times the largest budget trained")
     )
-    with pytest.raises(FitError, match=r"1e\+21 FLOPs is 1e\+04 times the largest budget trained") as caught:
+    with pytest.raises(FitError, match=r"1e\+21 FLOPs is 10,000 times the largest budget trained") as caught:
         result.predict(1e21)
     assert caught.value.code == "far-extrapolation"
     assert result.predict(1e21, accept_unreliable=True).caveats[0].startswith("NOT SUPPORTED: 10,000 times")
 
 
 def test_budgets_below_those_trained_are_said(known_law):
-    assert ScalingResult(known_law).predict(1e14).caveats == ("10 times below the smallest budget trained.",)
+    assert ScalingResult(known_law).predict(1e14).caveats == (
+        "Extrapolated: 10 times below the smallest budget trained.",
+    )
 
 
 def test_an_unreliable_law_answers_only_when_told_to(bad_law):

@@ -36,7 +36,7 @@ class TracedFlops(FlopCounter):
         module = built_on_meta(partial(model.build, size, spec))
         trace = trace_step(module, batch_on_meta(data.probe_batch(ROWS)), free_ops=self.free_ops)
         if trace.unknown:
-            raise _unknown_ops(trace.unknown, f"{model.kind} {size.name}") from trace.failure
+            raise _unknown_ops(trace.unknown, self.free_ops, f"{model.kind} {size.name}") from trace.failure
         if trace.failure is not None:
             raise _untraceable(trace.failure, f"{model.kind} {size.name}") from trace.failure
         return trace.flops / (ROWS * spec.units_per_sample)
@@ -60,13 +60,13 @@ class SixND(FlopCounter):
 _OTHER_COUNTERS = "write `flops: {kind: 6nd}` for the textbook estimate, or install a FLOP counter plugin"
 
 
-def _unknown_ops(names: Sequence[str], model: str) -> PluginError:
+def _unknown_ops(names: Sequence[str], free: Sequence[str], model: str) -> PluginError:
     plural = "s" if len(names) > 1 else ""
     return PluginError(
         f"{model} uses operation{plural} whose FLOPs are not known: {', '.join(names)}; counting 0 would "
         "shift every budget.",
         fix=f"where the cost is negligible say so with `flops: {{kind: traced, free_ops: "
-        f"[{', '.join(names)}]}}`; otherwise {_OTHER_COUNTERS}",
+        f"[{', '.join([*free, *names])}]}}`; otherwise {_OTHER_COUNTERS}",
         code="unknown-op",
     )
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from flops_fit.cli.show import DONE, UNRELIABLE, USER_ERROR, answer, show, status
+from flops_fit.cli.show import DONE, UNRELIABLE, answer, show, status
 from flops_fit.errors import FitError, FlopsFitError, StoreError, TableError
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def predict(args: argparse.Namespace) -> int:
     """Answer from a saved law: what to train, the loss to expect, and how long it takes.
 
     Give compute (--flops, or --gpu-hours), a size, an amount of data or a loss; compute with a size or with
-    data; or units to serve with compute (then of training and inference together) or with a loss. Exit status
-    3 where an answer is marked UNRELIABLE or NOT SUPPORTED.
+    data; or units to serve with compute (then of training and inference together) or with a loss. Of several
+    budgets, those that have an answer get it, and one error names the others: exit status 2. Exit status 3
+    where an answer is marked UNRELIABLE or NOT SUPPORTED.
     """
     from flops_fit.result import load
 
@@ -61,12 +62,19 @@ def predict(args: argparse.Namespace) -> int:
             predictions.append(_predict(result, flops, args))
         except FlopsFitError as error:  # it spoils no other budget's answer
             refused.append(error)
-    if not predictions:
-        raise refused[0]
-    show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
-    for reason in refused:
-        print(f"flops-fit: {reason}", file=sys.stderr)
-    return USER_ERROR if refused else _worst(result, predictions)
+    if predictions:
+        show([asdict(p) for p in predictions], args, lambda _: "\n\n".join(str(p) for p in predictions))
+    if refused:
+        raise _together(refused)
+    return _worst(result, predictions)
+
+
+def _together(refused: Sequence[FlopsFitError]) -> FlopsFitError:
+    """Make one error of those of several budgets; what they have in common is told once."""
+    problems, fixes = (
+        dict.fromkeys(getattr(error, part) for error in refused) for part in ("problem", "fix")
+    )
+    return FitError(" ".join(problems), fix="; ".join(fixes), code=refused[0].code)
 
 
 def _worst(result: ScalingResult, predictions: Sequence[Prediction]) -> int:

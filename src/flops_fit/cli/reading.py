@@ -84,11 +84,20 @@ def _fix(command: argparse.ArgumentParser, message: str) -> str:
     swallowed = re.search(r"argument (\S+): '(.*?)' is no number", message)
     if swallowed and Path(swallowed[2]).exists():
         return f"put it before the options: {command.prog} {swallowed[2]} {swallowed[1]} ..."
+    if swallowed and "," in swallowed[2]:
+        return f"write it without commas: {swallowed[1]} {_without_commas(swallowed[2])}"
     found = re.search(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message)
     near = _near_choice(found[2], re.findall(r"[\w-]+", found[3])) if found else ""
     if not (found and near):
         return _help(command)
     return f"{found[1]} {near}" if found[1].startswith("-") else f"{command.prog} {near}"
+
+
+def _without_commas(text: str) -> str:
+    """Write 1,000,000 as one number, 1,5B with a point, and 1e18,1e19 as two."""
+    is_grouped = re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?[A-Za-z]?", text)
+    is_decimal = re.fullmatch(r"\d+,\d+[A-Za-z]?", text)
+    return text.replace(",", "" if is_grouped else "." if is_decimal else " ").strip()
 
 
 def _near_choice(word: str, choices: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ def plan(args: argparse.Namespace) -> int:
     doing("probing every component and counting the FLOPs of every size; this may take half a minute ...")
     planned = plan_sweep(spec)
     status = show(planned, args, describe_plan)
-    check_worth_training(planned)
+    check_worth_training(planned, spec)
     print(f"next: flops-fit estimate {args.spec} (time, memory and price on this machine)", file=sys.stderr)
     return status
 

@@ -14,6 +14,7 @@ from flops_fit.config.presets import truth_spec as truth_spec
 from flops_fit.config.presets import write_initial_spec as write_initial_spec
 from flops_fit.config.probe import Probe as Probe
 from flops_fit.config.probe import ProbedSize as ProbedSize
+from flops_fit.config.probe import glimpse as glimpse
 from flops_fit.config.probe import probe as probe
 from flops_fit.config.provenance import canonical_json as canonical_json
 from flops_fit.config.provenance import component_identity as component_identity

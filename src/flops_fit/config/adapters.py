@@ -13,10 +13,11 @@ from flops_fit.config.design import DesignSpec
 from flops_fit.config.load import load_spec
 from flops_fit.config.python_data import PythonData
 from flops_fit.config.python_loss import PythonLoss
-from flops_fit.config.python_model import PythonModel, name_of, no_num_params
+from flops_fit.config.python_model import PythonModel, name_of
+from flops_fit.config.rows import batch_size_of, check_rows, unloaded
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.training import TrainingSpec
-from flops_fit.errors import DataError, PluginError, SpecError
+from flops_fit.errors import PluginError, SpecError
 from flops_fit.plugins.registry import nearest
 
 
@@ -59,7 +60,7 @@ def adapt(
         allow_thin_sweep: Accept fewer than seven budgets.
 
     Raises:
-        PluginError: `not-a-model-class`, `no-size-param`, `bad-model-kwargs`, `no-num-params`.
+        PluginError: `not-a-model-class`, `no-size-param`, `bad-model-kwargs`.
         DataError: `unsized-dataset`, `custom-sampler`.
         SpecError: `wrong-argument`; or the other options break rules; lists all of them.
     """
@@ -126,8 +127,6 @@ def _check_model(model_cls: Callable[..., Any], size_param: str, fixed: Mapping[
     if size_param in fixed or not _takes(size_param, parameters):
         raise _no_size_param(model_cls, size_param, parameters, fixed)
     _check_kwargs(model_cls, size_param, fixed)
-    if isinstance(model_cls, type) and not callable(getattr(model_cls, "num_params", None)):
-        raise no_num_params(model_cls.__name__)
 
 
 def _parameters(model_cls: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
@@ -213,55 +212,20 @@ def _suggestion(name: str, choices: Sequence[str]) -> str:
 def _data(dataset: object, eval_dataset: object) -> DataSource:
     if isinstance(dataset, DataSource):
         return dataset
-    rows, collate = _unloaded(dataset)
-    evaluation, evaluation_collate = _unloaded(eval_dataset)
-    for name, candidate in (("dataset", rows), ("eval_dataset", evaluation)):
-        if candidate is not None and not _is_map_style(candidate):
-            raise DataError(
-                f"{name} is {type(candidate).__name__}, not rows that len() counts and [i] fetches; "
-                "they are held out and shuffled by number.",
-                fix="pass a map-style dataset; list(dataset) makes one of a short stream",
-                code="unsized-dataset",
-            )
+    rows, collate = unloaded(dataset)
+    evaluation, evaluation_collate = unloaded(eval_dataset)
+    check_rows("dataset", rows)
+    if evaluation is not None:
+        check_rows("eval_dataset", evaluation)
     return PythonData(dataset=rows, evaluation=evaluation, collate=collate or evaluation_collate)
-
-
-def _is_map_style(dataset: object) -> bool:
-    has_rows = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
-    return has_rows and not isinstance(dataset, str)
-
-
-def _unloaded(dataset: object) -> tuple[Any, Callable[..., Any] | None]:
-    """Return the rows behind a DataLoader and its own way of collating; other datasets as they are."""
-    from torch.utils.data import (
-        DataLoader,
-        IterableDataset,
-        RandomSampler,
-        SequentialSampler,
-        default_collate,
-    )
-
-    if not isinstance(dataset, DataLoader):
-        return dataset, None
-    plain = type(dataset.sampler) in (RandomSampler, SequentialSampler)
-    if not plain and not isinstance(dataset.dataset, IterableDataset):
-        raise DataError(
-            f"The DataLoader draws rows with {type(dataset.sampler).__name__}; a sweep draws its own order, "
-            "every row once per epoch.",
-            fix="pass the dataset itself, with rows repeated as often as they should be drawn",
-            code="custom-sampler",
-        )
-    return dataset.dataset, None if dataset.collate_fn is default_collate else dataset.collate_fn
 
 
 def _training(training: TrainingSpec | Mapping[str, Any] | None, dataset: object) -> Any:
     """Return the training options, with the batch size of a DataLoader unless one is set."""
-    from torch.utils.data import DataLoader
-
     given = training.model_dump(exclude_unset=True) if isinstance(training, TrainingSpec) else training
     if not isinstance(given, Mapping | None):
         return given
     options = dict(given or {})
-    if isinstance(dataset, DataLoader) and dataset.batch_size:
-        options.setdefault("batch_size", dataset.batch_size)
+    if batch_size := batch_size_of(dataset):
+        options.setdefault("batch_size", batch_size)
     return options

@@ -1,12 +1,13 @@
 """Arguments of unknown names: refused like every other mistake, with the names that were meant."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flops_fit.config.design import DesignSpec
 from flops_fit.config.names import near_name, no_length_of_a_run
+from flops_fit.config.pasteable import options_with
 from flops_fit.config.training import TrainingSpec
 from flops_fit.errors import FlopsFitError
 
@@ -43,11 +44,11 @@ def _by_word(words: Mapping[str, str]) -> dict[str, str]:
 
 
 OF_SWEEP = {
-    **{name: f"design={{{name!r}: ...}}" for name in DesignSpec.model_fields},
-    **{name: f"training={{{name!r}: ...}}" for name in TrainingSpec.model_fields},
+    **{name: f"design.{name}" for name in DesignSpec.model_fields},
+    **{name: f"training.{name}" for name in TrainingSpec.model_fields},
     **_by_word(_OF_SWEEP),
 }
-"""Names that people give to the arguments of `find_optimal`, and what to write."""
+"""Names that people give to the arguments of `find_optimal`, and what to write: `training.lr` is an entry."""
 OF_RUNS = _by_word(_OF_RUNS)
 """Names that people give to the arguments of `fit_runs`, and what to write."""
 
@@ -69,8 +70,8 @@ def refusing_unknown(
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             if unknown := [name for name in kwargs if name not in allowed]:
                 raise error(
-                    f"{function.__name__} takes no {_listed(unknown)}.",
-                    fix=_fix(unknown, allowed, meant),
+                    f"{function.__name__} takes no {_listed(unknown, 'or')}.",
+                    fix=_fix(unknown, kwargs, allowed, meant),
                     code="unknown-argument",
                 )
             return function(*args, **kwargs)
@@ -80,21 +81,33 @@ def refusing_unknown(
     return closed
 
 
-def _fix(unknown: Collection[str], allowed: Collection[str], meant: Mapping[str, str]) -> str:
+def _fix(
+    unknown: Sequence[str], given: Mapping[str, object], allowed: Collection[str], meant: Mapping[str, str]
+) -> str:
     """Say for each name what to write; where one is like none, list what there is."""
-    told = [_instead(name, allowed, meant) for name in unknown]
-    there_is = "" if all(told) else f"; the arguments are {', '.join(allowed)}"
-    removed = (f"remove `{name}`" for name in unknown)
-    return "; ".join(one or other for one, other in zip(told, removed, strict=True)) + there_is
+    lengths = {name: why for name in unknown if "training" in allowed and (why := no_length_of_a_run(name))}
+    likely = {name: _near(name, allowed, meant) for name in unknown if name not in lengths}
+    arguments = dict.fromkeys(target.partition(".")[0] for target in likely.values() if target)
+    told = [_use(argument, likely, given) for argument in arguments]
+    others = [f"remove `{name}`" for name, target in likely.items() if not target]
+    there_is = [f"the arguments are {', '.join(allowed)}"] if others else []
+    return "; ".join([*told, *lengths.values(), *others, *there_is])
 
 
-def _instead(name: str, allowed: Collection[str], meant: Mapping[str, str]) -> str:
-    if "training" in allowed and (why := no_length_of_a_run(name)):
-        return why
+def _near(name: str, allowed: Collection[str], meant: Mapping[str, str]) -> str:
     near = name if name in meant else near_name(name, [*allowed, *meant])
-    return near and f"use `{meant.get(near, near)}` for `{name}`"
+    return meant.get(near, near)
 
 
-def _listed(names: Collection[str]) -> str:
+def _use(argument: str, likely: Mapping[str, str], given: Mapping[str, object]) -> str:
+    """Say what to write for all names that mean `argument` or an entry of it, what was given included."""
+    of_it = {name: target.partition(".") for name, target in likely.items()}
+    names = [name for name, (section, _, _) in of_it.items() if section == argument]
+    entries = {of_it[name][2]: given[name] for name in names if of_it[name][2]}
+    written = f"{argument}={options_with(given.get(argument), entries)!r}" if entries else argument
+    return f"use `{written}` for {_listed(names, 'and')}"
+
+
+def _listed(names: Sequence[str], joint: str) -> str:
     *most, last = (f"`{name}`" for name in names)
-    return f"{', '.join(most)} or {last}" if most else last
+    return f"{', '.join(most)} {joint} {last}" if most else last

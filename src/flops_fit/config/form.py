@@ -12,7 +12,7 @@ from flops_fit.components import FitForm
 from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.problems import find_problems
 from flops_fit.config.written import Written, read_value
-from flops_fit.errors import Problem, SpecError, text_argument
+from flops_fit.errors import Problem, SpecError, argument, text_argument
 
 _FIT = re.compile(r"`fit: ([^`]+)`")
 
@@ -49,4 +49,6 @@ def read_form(form: FitForm | Mapping[str, Any] | str) -> FitForm:
 def _of_form(problem: Problem) -> Problem:
     """Say `--form '{kind: ces}'`, or the same as an argument, instead of `fit: {kind: ces}`."""
     fix = _FIT.sub(lambda found: text_argument("form", found[1]), problem.fix)
+    if problem.code == "unknown-component" and not fix.startswith("use '"):  # none is spelt like it
+        fix += f"; without {argument('form')} all that suit the runs are compared"
     return replace(problem, where=f"form{problem.where.removeprefix('fit')}", fix=fix)

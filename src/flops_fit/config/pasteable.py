@@ -3,12 +3,13 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import BaseModel
 from yaml import YAMLError
 
 from flops_fit.config.flow import flow
@@ -21,25 +22,27 @@ _ARGUMENTS = {"budgets": "compute_budgets"}
 _GIVEN = {"budgets", "seeds", "design", "training", "flops", "fit", "output_dir", "allow_thin_sweep"}
 """Fields of a spec that are arguments too; the others are described by objects."""
 _FIELD = re.compile(r"`([\w.]+): ([^`]+)`")
-_MEANT = ContextVar("arguments of a call are meant, not fields of a spec", default=False)
+_GIVEN_NOW: ContextVar[Mapping[str, object] | None] = ContextVar(
+    "arguments, where these are meant", default=None
+)
 _FORM = re.compile(r'--form \w+|form="\w+"')
 
 
 @contextmanager
-def told_in_python(*, arguments: bool) -> Iterator[None]:
+def told_in_python(arguments: Mapping[str, object] | None) -> Iterator[None]:
     """Let errors in the block that were worded for commands speak to somebody who wrote Python.
 
     Args:
-        arguments: Whether what is in error was given as arguments, so that fields of a spec mean nothing.
+        arguments: What was given as arguments, so that fields of a spec mean nothing; None where a spec was.
 
     Raises:
         FlopsFitError: the same object that the block raised, so that nothing is shown twice.
     """
-    meant = _MEANT.set(arguments)
+    before = _GIVEN_NOW.set(arguments)
     try:
         yield
     except FlopsFitError as error:
-        if not arguments:
+        if arguments is None:
             raise
         error.fix = _in_python("", error.fix)
         if isinstance(error, SpecError) and error.problems:
@@ -48,12 +51,12 @@ def told_in_python(*, arguments: bool) -> Iterator[None]:
             error.fix = error.problems[0].fix
         raise
     finally:
-        _MEANT.reset(meant)
+        _GIVEN_NOW.reset(before)
 
 
 def as_meant(advice: str) -> str:
     """Spell the fields in an advice as arguments where these were given, inside of `told_in_python`."""
-    return _in_python("", advice) if _MEANT.get() else advice
+    return advice if _GIVEN_NOW.get() is None else _in_python("", advice)
 
 
 @contextmanager
@@ -98,9 +101,17 @@ def _argument(section: str, field: str, value: str) -> str:
             written = [float(f"{budget:.3g}") for budget in BudgetRange.model_validate(written).budgets()]
         for part in reversed(inner):
             written = {part: written}
+        if inner:
+            written = options_with((_GIVEN_NOW.get() or {}).get(top), written)
         if top in _GIVEN:
             return f"`{_ARGUMENTS.get(top, top)}={_spelt(written)}`"
     return f"`{field}: {value}`"
+
+
+def options_with(given: object, more: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that were given with some more or other ones: who pastes them loses none."""
+    options = given.model_dump(exclude_unset=True) if isinstance(given, BaseModel) else given
+    return {**(options if isinstance(options, Mapping) else {}), **more}
 
 
 def _spelt(value: object) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from flops_fit.components import DataSpec, Size
 from flops_fit.config import probe_data, probe_flops, probe_ladder, probe_model, probe_outputs
 from flops_fit.config.device import Precision, resolve_precision
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject, calling
+from flops_fit.config.within_reach import most_units
 from flops_fit.errors import FlopsFitError, PluginError, Problem, SpecError
 
 
@@ -113,15 +115,43 @@ def probe(spec: SweepSpec) -> Probe:
     with torch.random.fork_rng(devices=[]):  # the caller's generator stays where it was
         for checks in ROUNDS:
             _raise_together(_failures(checks, subject).values(), spec)
+    return replace(
+        _sized(subject), n_held_out=probe_data.count_held_out(subject), caveats=tuple(subject.caveats)
+    )
+
+
+def glimpse(spec: SweepSpec, *, epochs: float) -> Probe | None:
+    """Return what a plan takes, nothing tried, if the largest budget shows its data more than `epochs` times.
+
+    To try a large model takes minutes; to count the FLOPs of one size, half a second. What else is at fault
+    is left to `probe` to tell.
+
+    Raises:
+        PluginError, DataError: the data cannot be prepared.
+    """
+    import torch
+
+    with calling(spec.data, "prepare()"):
+        spec.data.prepare()
+    subject = Subject(spec)
+    with suppress(Exception), torch.random.fork_rng(devices=[]):
+        probe_data.check_facts(subject)
+        epoch = subject.data.n_units
+        if epoch is not None and most_units(spec.budgets[-1:], subject) > epochs * epoch:
+            probe_ladder.check_ladder(subject)
+            probe_flops.check_flops(subject)
+            return _sized(subject)
+    return None
+
+
+def _sized(subject: Subject) -> Probe:
     return Probe(
         data=subject.data,
         sizes=tuple(
             ProbedSize(size=size, flops_per_unit=flops, flops_6nd_per_unit=6.0 * size.n_params)
             for size, flops in subject.flops_by_size
         ),
-        precision=resolve_precision(spec.training),
-        n_held_out=probe_data.count_held_out(subject),
-        caveats=tuple(subject.caveats),
+        precision=resolve_precision(subject.spec.training),
     )
 
 

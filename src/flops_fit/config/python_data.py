@@ -12,6 +12,7 @@ from pydantic import model_serializer
 from flops_fit.components import Batch, DataSource, DataSpec, Unit
 from flops_fit.config.fingerprint import fingerprint
 from flops_fit.config.forward import INPUTS, TARGETS, main_input
+from flops_fit.config.rows import FEWEST_ROWS
 from flops_fit.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ HELD_OUT = 0.1
 """Share of the rows held out where no evaluation dataset is given."""
 MOST_HELD_OUT = 8192
 """Most rows held out; more would cost time at the end of every run without a better loss."""
-FEWEST_ROWS = 20
-"""Fewest rows of a dataset that is to be split."""
 
 
 class PythonData(DataSource):
@@ -122,9 +121,7 @@ class PythonData(DataSource):
             raise DataError(
                 f"{type(self.dataset).__name__} has {n_rows} rows; at least {FEWEST_ROWS} are needed to hold "
                 "some out.",
-                fix="give rows, e.g. torch.utils.data.TensorDataset(inputs, targets)"
-                if isinstance(self.dataset, tuple | Mapping)
-                else "bring more data, or pass eval_dataset=...",
+                fix="bring more data, or pass held-out rows of their own as `eval_dataset`",
                 code="too-few-rows",
             )
         return np.random.default_rng(0).permutation(n_rows), min(round(HELD_OUT * n_rows), MOST_HELD_OUT)

@@ -130,19 +130,19 @@ class PythonModel(ModelFamily):
 def _count(module: nn.Module, size: str) -> Counted:
     name = type(module).__name__
     num_params: Any = getattr(module, "num_params", None)
-    if not callable(num_params):
-        raise no_num_params(name)
-    said, n_params = num_params(), n_trainable(module)
+    if num_params is None:
+        raise _no_num_params(name)
+    said, n_params = num_params() if callable(num_params) else num_params, n_trainable(module)
     if said != n_params:
         raise PluginError(
-            f"{name}({size}).num_params() says {said}, but its trainable parameters are {n_params}.",
+            f"{name}({size}).num_params says {said}, but its trainable parameters are {n_params}.",
             fix=f"count them all, shared ones once: {NUM_PARAMS}",
             code="num-params-disagree",
         )
     return Counted(n_params=n_params, n_params_nonembedding=n_params - _n_embedding(module))
 
 
-def no_num_params(name: str) -> PluginError:
+def _no_num_params(name: str) -> PluginError:
     """Return the error about a class without `num_params()`."""
     return PluginError(
         f"{name} has no method num_params(), which says how large a model is.",

@@ -82,6 +82,8 @@ class Subject:
 
     spec: SweepSpec
     caveats: list[str] = field(default_factory=list)
+    counted: dict[str, float] = field(default_factory=dict)
+    """FLOPs of one data unit by the name of a size, once they are known."""
 
     @property
     def model(self) -> str:
@@ -170,6 +172,12 @@ class Subject:
         """Count the FLOPs of one data unit with the spec's own counter."""
         with calling(self.spec.flops, f"train_flops_per_unit({self.model} {size.name})"):
             return self.spec.flops.train_flops_per_unit(self.spec.model, size, self.spec.data)
+
+    def known_flops_per_unit(self, size: Size) -> float:
+        """Count as `flops_per_unit` does, once per size: a search asks for the same ones again and again."""
+        if size.name not in self.counted:
+            self.counted[size.name] = self.flops_per_unit(size)
+        return self.counted[size.name]
 
     def _building(self, size: Size) -> AbstractContextManager[None]:
         return calling(self.spec.model, f"build({size.name}) on data {self.source}")

@@ -7,6 +7,7 @@ from itertools import groupby
 from flops_fit.components import DataSpec
 from flops_fit.config.probe import Probe
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
+from flops_fit.config.within_reach import HOPELESS_EPOCHS, MAX_EPOCHS
 from flops_fit.design.grid import Finding, PlannedRun
 from flops_fit.design.refusal import too_little_to_fit
 
@@ -24,11 +25,6 @@ LONGEST_WARMUP = 0.2
 """Share of a run; small models that warm up for longer look worse than they are.
 
 Source: Porian et al. 2024, arXiv:2406.19146, section 3.2.
-"""
-MAX_EPOCHS, HOPELESS_EPOCHS = 4.0, 16.0
-"""Up to about four epochs, repeated data is worth nearly as much as new data.
-
-Source: Muennighoff et al. 2023, arXiv:2305.16264, abstract; around 16 epochs they see returns diminish.
 """
 MOST_EPOCHS_TO_FIT = 100.0
 """Epochs up to which a form that knows of repetition is offered: beyond, data are worth hardly more."""
@@ -230,15 +226,24 @@ def _epochs(runs: Sequence[PlannedRun], data: DataSpec, spec: SweepSpec) -> list
         return []
     most = max(repeating) / epoch
     seen = f"{_count(repeating)} beyond one epoch of {epoch:.3g} {data.unit}s, up to {most:.3g} epochs"
-    if most <= MAX_EPOCHS:
-        problem = f"{seen}: their losses may lie a little above those on fresh data."
-        few = _warning("repeated-data", problem, _LESS_REPETITION, most, 1.0)
-        return [replace(few, severity="info")]
-    problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
     knows = spec.fit.kind == KNOWS_REPETITION
-    action = _LESS_REPETITION + f", or write {_form_of(epoch)}" * (not knows and most <= MOST_EPOCHS_TO_FIT)
+    if most <= (MOST_EPOCHS_TO_FIT if knows else MAX_EPOCHS):
+        reckoned = f"`{KNOWS_REPETITION}` reckons with that."
+        problem = reckoned if knows else "their losses may lie a little above those on fresh data."
+        action = "nothing" if knows else _LESS_REPETITION
+        return [replace(_warning("repeated-data", f"{seen}: {problem}", action, most, 1.0), severity="info")]
+    return [_many_epochs(seen, most, epoch, knows=knows)]
+
+
+def _many_epochs(seen: str, most: float, epoch: int, *, knows: bool) -> Finding:
+    """Warn of more repetition than a law of fresh data bears, or than any law can learn from."""
+    if knows:
+        problem = f"{seen}: beyond {MOST_EPOCHS_TO_FIT:g} epochs hardly anything is learnt any more."
+        return _warning("many-epochs", problem, _LESS_REPETITION, most, MOST_EPOCHS_TO_FIT)
+    problem = f"{seen}: beyond {MAX_EPOCHS:g} epochs losses no longer follow a law of fresh data."
+    action = _LESS_REPETITION + f", or write {_form_of(epoch)}" * (most <= MOST_EPOCHS_TO_FIT)
     many = _warning("many-epochs", problem, action, most, MAX_EPOCHS)
-    return [replace(many, severity="error" if most > HOPELESS_EPOCHS and not knows else "warning")]
+    return replace(many, severity="error" if most > HOPELESS_EPOCHS else "warning")
 
 
 def _unique_units(data: DataSpec, spec: SweepSpec) -> list[Finding]:

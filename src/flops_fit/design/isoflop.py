@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from flops_fit.config.device import Precision
 from flops_fit.config.probe import Probe, ProbedSize
 from flops_fit.config.spec import SweepSpec
+from flops_fit.config.subject import Subject
+from flops_fit.config.within_reach import how_to_reach
 from flops_fit.design.audit import audited_runs
 from flops_fit.design.batch_rule import batch_findings
 from flops_fit.design.coverage import cells_left_out, check_coverage, probe_findings
@@ -158,11 +160,11 @@ def _nothing_to_train(spec: SweepSpec, grid: Sequence[_Row]) -> SpecError:
         return SpecError(
             f"No size of the ladder lies within {spec.design.window:g}x of the prior optimum of any budget "
             f"({low:.3g} to {high:.3g} parameters).",
-            fix="raise design.window, or move design.n_min and design.n_max",
+            fix=how_to_reach(Subject(spec), "raise design.window, or move design.n_min and design.n_max"),
             code="empty-plan",
         )
     return SpecError(
         f"No run has design.min_steps = {spec.design.min_steps} steps; the longest has {longest}.",
-        fix="raise the budgets, or lower training.batch_size",
+        fix=how_to_reach(Subject(spec), "raise the budgets, or lower training.batch_size"),
         code="empty-plan",
     )

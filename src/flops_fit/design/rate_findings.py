@@ -10,11 +10,11 @@ from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import Finding, SweepPlan
 from flops_fit.design.rates import CHECK_TRIALS, SEARCH_TRIALS, Valley, tuning_cells
 
-MAX_DRIFT = 1.0
-"""Octaves by which the best rate may move with the size; beyond, losses are tilted by tuning.
+MAX_LOST = 0.01
+"""Share of its loss that a size may lose by its rate; beyond, losses are tilted by tuning.
 
-Source: Porian et al. 2024, arXiv:2406.19146, whose N* moved once rates were tuned per size; one octave is
-our judgement.
+Where it is lost over a factor of 8 in size, N* of Hoffmann et al. 2022, arXiv:2203.15556, moves by 6% to 16%
+at 1e17 to 1e21 FLOPs. How many octaves that takes depends on how sharply losses bend with the rate.
 """
 _SCALE_RATES = "let the model family scale its rates with the size (`param_groups`), as u-muP does"
 
@@ -77,32 +77,38 @@ def _tuned(tuning: Tuning) -> Finding:
 
 
 def _transfer(tuning: Tuning) -> list[Finding]:
-    """Compare the best rates of other sizes with those at which they train."""
+    """Compare the best rates of other sizes with those at which they train, by the loss between them."""
     if not tuning.others:
         return []
-    worst = max(tuning.others, key=lambda valley: (valley.at_edge, abs(valley.octaves)))
-    drift = abs(worst.octaves)
+    worst = max(tuning.others, key=lambda valley: (valley.at_edge, _lost(valley)))
     found = ", ".join(
         f"{'beyond ' if valley.at_edge else ''}{tuning.lr_at(valley, valley.octaves):.2g} for "
         f"{valley.run.size.name} at {valley.run.budget:.3g} FLOPs, "
-        f"which trains at {tuning.lr_at(valley):.2g} ({_penalty(valley):.2g} nats lost)"
+        f"which trains at {tuning.lr_at(valley):.2g} ({_cost(valley)})"
         for valley in tuning.others
     )
-    tilted = drift > MAX_DRIFT or worst.at_edge
+    tilted = _lost(worst) > MAX_LOST or worst.at_edge
+    drift = max(abs(valley.octaves) for valley in tuning.others)
     finding = Finding(
         code="tilted-by-tuning" if tilted else "rate-transfers",
         severity="warning" if tilted else "info",
         message=f"The best learning rate is {found}: up to {drift:.2g} octaves away.",
         action=_SCALE_RATES if tilted else "nothing",
-        value=drift,
-        threshold=MAX_DRIFT,
+        value=_lost(worst),
+        threshold=MAX_LOST,
     )
     return [finding]
 
 
-def _penalty(valley: Valley) -> float:
-    """Return the nats that the cell loses by training at the rate chosen for it."""
-    return math.exp(valley.ln_loss_at(0.0)) - math.exp(valley.ln_loss)
+def _lost(valley: Valley) -> float:
+    """Return the share of its loss that the cell loses by training at the rate chosen for it."""
+    return math.expm1(valley.ln_loss_at(0.0) - valley.ln_loss) if valley.ln_loss < math.inf else math.inf
+
+
+def _cost(valley: Valley) -> str:
+    if valley.ln_loss == math.inf:
+        return "every trial diverged"
+    return f"{'at least ' if valley.at_edge else ''}{_lost(valley):.1%} of its loss lost"
 
 
 def _shift(tuning: Tuning) -> Finding:
@@ -129,7 +135,7 @@ def _shift(tuning: Tuning) -> Finding:
         message=f"At {budget:.3g} FLOPs, half the learning rate moves N* by a factor of "
         f"{math.exp(lower - shared):.2f} and twice the rate by {math.exp(higher - shared):.2f}; with its own "
         f"best rate for each size N* would be {1 / shift:.2f} times what it is (from three sizes).",
-        action="see `tilted-by-tuning`; read N* as uncertain by that factor" if far else "nothing",
+        action=f"{_SCALE_RATES}; read N* as uncertain by that factor" if far else "nothing",
         value=shift,
         threshold=MAX_SHIFT,
     )

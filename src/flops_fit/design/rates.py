@@ -18,7 +18,7 @@ OCTAVE = 2
 FARTHEST = 7 * OCTAVE
 """How far from its start a search goes: a factor of 128 either way, then the start is to blame."""
 FARTHEST_CHECK = 3 * OCTAVE
-"""How far a check goes; three octaves are three times what it tolerates."""
+"""How far a check goes: a rate that is off by a factor of 8 is off enough to say so."""
 SEARCH_TRIALS, CHECK_TRIALS = 7, 3
 """Of a cell whose best rate is near the first that was tried."""
 SHARE = 0.1

@@ -1,16 +1,11 @@
-"""Plans that are not worth a FLOP: what the fit would refuse, and the error that says so beforehand."""
+"""What the fit would refuse, known before a FLOP is spent."""
 
 from collections.abc import Iterator, Sequence
 
 from flops_fit.components import SurfaceForm
 from flops_fit.config.spec import SweepSpec
-from flops_fit.design.grid import Finding, PlannedRun, SweepPlan
-from flops_fit.errors import SpecError
-
-FEWEST_RUNS = 8
-FEWEST_SIZES = 3
-LEAST_RANGE = 2.0
-"""Times by which the most compute, and the largest size, must exceed the least."""
+from flops_fit.config.within_reach import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
+from flops_fit.design.grid import Finding, PlannedRun
 
 
 def too_little_to_fit(runs: Sequence[PlannedRun], spec: SweepSpec) -> tuple[Finding, ...]:
@@ -50,17 +45,3 @@ def _lacks(runs: Sequence[PlannedRun]) -> Iterator[str]:
     for name, span in (("sizes", max(sizes) / min(sizes)), ("budgets", max(budgets) / min(budgets))):
         if span < LEAST_RANGE:
             yield f"{name} that span a factor of {span:.3g} instead of at least {LEAST_RANGE:g}"
-
-
-def check_worth_training(plan: SweepPlan) -> None:
-    """Refuse a plan with an error among its findings, before anything is spent on it.
-
-    Raises:
-        SpecError: with the code of the first such finding.
-    """
-    if errors := [finding for finding in plan.findings if finding.severity == "error"]:
-        raise SpecError(
-            f"This plan gives no answer to rely on: {' '.join(error.message for error in errors)}",
-            fix=errors[0].action,
-            code=errors[0].code,
-        )

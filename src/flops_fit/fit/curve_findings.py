@@ -24,6 +24,8 @@ _OF_COMPUTE = {
     "mixed-architectures",
 }
 """Findings about the compute of runs, which a curve over data does not ask for."""
+_SAID = {"unnamed-sets"}
+"""What `mixed-curves` says in its own words."""
 
 
 def findings_of_curve(
@@ -31,7 +33,7 @@ def findings_of_curve(
 ) -> tuple[Finding, ...]:
     """Collect every finding, the gravest first."""
     found = [
-        *(f for f in (*about_table(points, records), *planned) if f.code not in _OF_COMPUTE),
+        *(f for f in (*about_table(points, records), *planned) if f.code not in _OF_COMPUTE | _SAID),
         *_about_fit(law),
         *_about_kinds(law),
     ]

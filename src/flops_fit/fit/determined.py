@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flops_fit.design.refusal import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
+from flops_fit.config.within_reach import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
 from flops_fit.errors import FitError, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget, budgets_of

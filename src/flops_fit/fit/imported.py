@@ -9,11 +9,16 @@ from flops_fit.errors import FitError
 from flops_fit.fit.conventions import Conventions, conventions_of
 from flops_fit.fit.curves.curve import Curve
 from flops_fit.fit.error_rates import about_error_rates, are_error_rates, form_for_error_rates
+from flops_fit.fit.forms import DataConstrained
 from flops_fit.fit.pipeline import check_fit, fit_law
 from flops_fit.fit.points import Points, points_of
 from flops_fit.fit.scaling_law import ScalingLaw
-from flops_fit.fit.sets import about_sets
+from flops_fit.fit.sets import OF_SETS, about_sets
+from flops_fit.fit.unnamed_sets import about_unnamed_sets
 from flops_fit.runs import RunRecord
+
+_OF_REPETITION = {"many-epochs", "repeated-data"}
+"""What a plan or a table fears of data that are seen again, with which some forms reckon."""
 
 
 def fit_imported(
@@ -25,7 +30,7 @@ def fit_imported(
     planned: Sequence[Finding] = (),
     labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> ScalingLaw:
-    """Fit runs as `fit_law` does, error rates by a form that suits them, and name sets that a table mixes.
+    """Fit runs as `fit_law` does, error rates by a form that suits them, and tell of sets that a table mixes.
 
     Args:
         records: The runs.
@@ -45,7 +50,9 @@ def fit_imported(
         of_set = points_of(alone)
         check_fit(of_set, _suited(of_set, form, loss_unit))
 
-    planned = (*planned, *about_sets(records, labels, check))
+    if isinstance(form, DataConstrained):
+        planned = tuple(finding for finding in planned if finding.code not in _OF_REPETITION)
+    planned = (*planned, *(about_sets(records, labels, check) or about_unnamed_sets(points)))
     suited = _suited(points, form, loss_unit)
     if _hold_error_rates(points, form, loss_unit):
         planned = (*planned, *about_error_rates(points, suited, loss_unit))
@@ -65,8 +72,9 @@ def _hold_error_rates(points: Points, form: FitForm | None, loss_unit: str) -> b
 
 
 def _with_sets(error: FitError, planned: Sequence[Finding]) -> FitError:
-    """Name a mixture of sets where it may be why no law fits."""
-    sets = next((finding for finding in planned if finding.code == "several-sets"), None)
+    """Name a mixture of sets where it may be why no law fits; one beyond doubt is to be mended first."""
+    sets = next((finding for finding in planned if finding.code in OF_SETS), None)
     if sets is None:
         return error
-    return FitError(f"{error.problem} {sets.message}", fix=f"{error.fix}; or {sets.action}", code=error.code)
+    fix = sets.action if sets.severity == "error" else f"{error.fix}; or {sets.action}"
+    return FitError(f"{error.problem} {sets.message}", fix=fix, code=error.code)

@@ -6,6 +6,7 @@ import numpy as np
 
 from flops_fit.design import Finding
 from flops_fit.fit.conventions import UNKNOWN
+from flops_fit.fit.law import Estimate
 from flops_fit.fit.valley_law import ValleyLaw
 from flops_fit.fit.vertex import Vertices
 
@@ -49,15 +50,7 @@ def _about_expectations(law: ValleyLaw) -> Iterator[Finding]:
     """Yield what nothing was expected of, because the budgets conflict with what usually is."""
     loss = float(np.mean([m.loss_trend.slope_doubt for m in law.valley.members]))
     if loss > _DOUBTED:
-        yield Finding(
-            code="unusual-loss-slope",
-            severity="info",
-            message=f"The loss falls as C^{law.loss_slope_at_top.value:.2f} at the top, unlike the losses of "
-            "published sweeps (about C^-0.06); what those would suggest was set aside.",
-            action="check that the loss is a cross-entropy on held-out data; a toy task may well be so",
-            value=loss,
-            threshold=_DOUBTED,
-        )
+        yield _about_loss(law.loss_slope_at_top, loss)
     size = float(np.mean([m.size_trend.slope_doubt for m in law.valley.members]))
     if size > _DOUBTED:
         yield Finding(
@@ -69,6 +62,22 @@ def _about_expectations(law: ValleyLaw) -> Iterator[Finding]:
             value=size,
             threshold=_DOUBTED,
         )
+
+
+def _about_loss(slope: Estimate, doubt: float) -> Finding:
+    """Say how the loss moves with compute; one that surely rises leaves nothing to be optimal."""
+    rises = slope.value > 0
+    return Finding(
+        code="unusual-loss-slope",
+        severity="error" if slope.interval.low > 0 else "info",
+        message=f"The loss {'rises' if rises else 'falls'} as C^{slope.value:.2f} at the top, unlike the "
+        "losses of published sweeps, which fall about as C^-0.06; what those would suggest was set aside.",
+        action="check that it is a loss, of which less is better, and that large runs did not diverge"
+        if rises
+        else "check that the loss is a cross-entropy on held-out data; a toy task may well be so",
+        value=doubt,
+        threshold=_DOUBTED,
+    )
 
 
 def _bend(vertices: Vertices) -> float:

@@ -36,6 +36,8 @@ _ENOUGH_FOR_TUKEY = 20
 _ROUNDING = 1e-6
 """Residual of ln loss below which there is nothing left to fit: tables round losses more than that."""
 
+_STEPS = 1000
+"""Within which a fit arrives if ever: along a bent valley of seven parameters it takes several hundred."""
 _ON_THE_WAY = 1e-6
 """How closely a fit arrives that only serves to find the scale of the residuals."""
 
@@ -248,7 +250,7 @@ def refine_robustly(surface: Surface, response: Floats, start: Floats) -> Robust
         scale = _scale(residuals, spent)
         loss = huber(1.345 * scale, scale=scale)
     loss = judged_by(scale, len(response))
-    work, (residuals,), _, left = refine(surface, response, work, counts=once, loss=loss, steps=100)
+    work, (residuals,), _, left = refine(surface, response, work, counts=once, loss=loss, steps=_STEPS)
     return RobustFit(work[0], residuals, _scale(residuals, spent), loss, float(left[0]))
 
 

@@ -12,6 +12,8 @@ from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import bisquare, robust_scale
 from flops_fit.runs import RunRecord
 
+OF_SETS = frozenset({"several-sets", "unnamed-sets"})
+"""Codes of the findings that a table mixes sets of runs."""
 _FEWEST_RUNS = 8
 """Runs that a set needs to be told from the others."""
 _MOST_SETS = 12

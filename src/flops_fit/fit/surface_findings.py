@@ -34,7 +34,8 @@ def about_surface(surface: SurfaceLaw) -> Iterator[Finding]:
             action="choose another form: these runs do not determine this one",
         )
     if surface.on_bound or surface.draws_on_bound > _RARE:
-        names = ", ".join(surface.on_bound)
+        found = dict(surface.parameters)
+        names = ", ".join(f"{name} = {found[name].value:.3g}" for name in surface.on_bound)
         share = f"In {surface.draws_on_bound:.0%} of the resampled fits of {surface.name!r} a parameter"
         yield Finding(
             code="parameter-on-bound",

@@ -184,14 +184,15 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 def nearest_name(name: str, choices: Iterable[str]) -> str:
     """Return the closest of `choices`; empty when none is close.
 
-    A slip of spelling comes first, then its initials (`lr` for learning_rate), then a word that both have.
+    A slip of spelling comes first, then its initials (`lr` for learning_rate), then a word that both have,
+    then what is spelt somewhat like it and is not twice as long: `all` is no `valley`.
     """
     known = list(choices)
     found = [
         *difflib.get_close_matches(name, known, n=1, cutoff=_SLIP),
         *(choice for choice in known if choice == "".join(word[:1] for word in name.split("_"))),
         *(choice for choice in known if _words(name) & _words(choice)),
-        *difflib.get_close_matches(name, known, n=1),
+        *difflib.get_close_matches(name, [choice for choice in known if len(choice) < 2 * len(name)], n=1),
     ]
     return next(iter(found), "")
 

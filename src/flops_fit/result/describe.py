@@ -98,15 +98,15 @@ def _about_intervals(headline: Law) -> str:
 def _about_exponents(law: ScalingLaw) -> Iterator[str]:
     local, whole = law.headline.exponent_at_top, law.headline.exponent_whole_range
     yield f"N* grows as C^a with a = {_exponent(local)} at the largest budget, by which forecasts go;"
-    yield f"  over the whole range a = {_exponent(whole)}, the one to compare with published exponents."
+    yield f"  over the whole range a = {_exponent(whole)}, to quote and to compare with published ones."
     if law.power_laws is not None:
         yield from _about_power_laws(law, law.power_laws)
 
 
 def _about_power_laws(law: ScalingLaw, power_laws: PowerLaws) -> Iterator[str]:
     """Say what the power laws are, so that nobody quotes them for the exponent above."""
-    yield "Power laws through the interpolated minima alone, each by least squares in linear space, where the"
-    yield "  largest budgets decide and exponents need not add up to 1; quote the whole-range exponent above."
+    yield "Not to be quoted for a: power laws through the interpolated minima alone, each by least squares in"
+    yield "  linear space, where the largest budgets decide and exponents need not add up to 1."
     yield f"  {power_laws.about_budgets}"
     whole = law.headline.exponent_whole_range.interval
     yield f"  {power_laws.n_params.sentence}{_outside(power_laws.n_params, whole, 'a')}"

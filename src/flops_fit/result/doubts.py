@@ -112,7 +112,7 @@ def _beyond(times: float) -> Doubt:
 def _below(times: float) -> Doubt:
     where = " times below the smallest budget trained"
     if times <= FAR * ROUNDED:
-        return Doubt("", times, f"{where}.")
+        return Doubt("Extrapolated:", times, f"{where}.")
     return Doubt(UNSUPPORTED, times, f"{where}; nothing in these runs bears on it.")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from flops_fit.errors import FitError, argument
 from flops_fit.fit import ScalingLaw
+from flops_fit.result import numbers
 from flops_fit.result.doubts import FAR, ROUNDED, UNKNOWN
 from flops_fit.result.prediction import Prediction
 
@@ -32,15 +33,17 @@ def check_near(law: ScalingLaw, flops: float, *, asked: bool) -> None:
     low, top = law.flops_range
     subject = f"{flops:.3g} FLOPs" if asked else f"What is asked for takes {flops:.3g} FLOPs, which"
     if flops > FAR * ROUNDED * top:
-        raise _far(f"{subject} is {flops / top:.3g} times the largest budget trained ({top:.3g})", "larger")
+        times = numbers.times(flops / top)
+        raise _far(f"{subject} is {times} times the largest budget trained ({top:.3g})")
     if flops * FAR * ROUNDED < low:
-        raise _far(f"{subject} is {flops / low:.3g} of the smallest budget trained ({low:.3g})", "smaller")
+        times = numbers.times(low / flops)
+        raise _far(f"{subject} is {times} times below the smallest budget trained ({low:.3g})")
 
 
-def _far(where: str, wanted: str) -> FitError:
+def _far(where: str) -> FitError:
     return FitError(
         f"{where}; answers are given up to a factor of {FAR:.0f} from those trained.",
-        fix=f"train {wanted} budgets; or take the number as it is: {_accept()}",
+        fix=f"train budgets nearer to it; or take the number as it is: {_accept()}",
         code="far-extrapolation",
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flops_fit.design.coverage import MAX_EPOCHS
+from flops_fit.config.within_reach import MAX_EPOCHS
 from flops_fit.design.grid import Finding
 from flops_fit.runs.cells import number, number_in
 from flops_fit.runs.columns import Columns

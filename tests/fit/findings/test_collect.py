@@ -58,3 +58,13 @@ def test_sets_that_differ_are_not_taken_for_seeds(surface, clean):
     found = findings_of(fitted.points, fitted.law, None, planned=[sets])
     assert not {"more-than-seeds", "noisy-seeds"} & {f.code for f in found}
     assert {"more-than-seeds", "noisy-seeds"} & set(fitted.found)
+
+
+def test_whether_runs_belong_together_comes_before_what_is_odd_about_them(clean_valley):
+    def planned(code, severity):
+        return Finding(code=code, severity=severity, message="", action="")
+
+    odd = [planned("empty-budget", "error"), planned("many-epochs", "warning")]
+    sets = [planned("unnamed-sets", "error"), planned("several-sets", "warning")]
+    found = findings_of(clean_valley.points, clean_valley.law, None, planned=[*odd, *sets])
+    assert [f.code for f in found[:4]] == ["unnamed-sets", "empty-budget", "several-sets", "many-epochs"]

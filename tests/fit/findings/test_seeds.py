@@ -35,6 +35,7 @@ def test_seeds_that_differ_by_more_than_the_valley_is_deep_are_warned_of(valley,
     runs = chinchilla_runs(n_sizes=11)
     finding = valley(list(with_seeds(runs, noise=0.05))).by(about_seeds)["noisy-seeds"]
     assert finding.value > finding.threshold == 0.5
+    assert finding.message.startswith("Runs of the same N and D differ by more than half the depth")
     assert "noisy-seeds" not in valley(list(with_seeds(runs))).by(about_seeds)
 
 

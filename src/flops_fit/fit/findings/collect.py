@@ -21,6 +21,7 @@ from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.odd_slopes import about_slopes
 from flops_fit.fit.points import Points
+from flops_fit.fit.sets import OF_SETS
 from flops_fit.fit.surface import SurfaceLaw, runs_used
 from flops_fit.fit.surface_findings import about_surface
 from flops_fit.fit.valley_law import ValleyLaw
@@ -67,14 +68,19 @@ def findings_of(
         # A refit that starts from the fit to all runs flatters a law that fails from scratch.
         *(f for f in _about_kind(points, headline, loss_unit) if not failed or f.code != failed[0].code),
     ]
-    if any(finding.code == "several-sets" for finding in planned):
+    if any(finding.code in OF_SETS for finding in planned):
         findings = [finding for finding in findings if finding.code not in _OF_SEEDS]
     codes = {finding.code for finding in findings}
     if isinstance(headline, ValleyLaw):
         codes |= _SEEN_BY_VALLEY
     findings += [finding for finding in planned if finding.code not in codes]
     findings += about_counting(points)  # what is odd about the runs comes before what is true of all
-    return tuple(sorted(findings, key=lambda finding: _GRAVITY[finding.severity]))
+    return tuple(sorted(findings, key=_place))
+
+
+def _place(finding: Finding) -> tuple[int, bool]:
+    """Sort by gravity; whether runs belong together comes before what is odd about them."""
+    return _GRAVITY[finding.severity], finding.code not in OF_SETS
 
 
 def _about_kind(points: Points, headline: Law, loss_unit: str) -> Iterator[Finding]:

@@ -57,9 +57,10 @@ def _about_depth(points: Points, law: ValleyLaw | SurfaceLaw) -> Iterator[Findin
         yield Finding(
             code="noisy-seeds",
             severity="warning",
-            message=f"Seeds differ by more than half the depth of the valley at {budgets_named(noisy)}: "
-            "single runs do not rank sizes there.",
-            action="train more seeds at these budgets, or evaluate on more data",
+            message="Runs of the same N and D differ by more than half the depth of the valley at "
+            f"{budgets_named(noisy)}: single runs do not rank sizes there.",
+            action="train more seeds at these budgets, or evaluate on more data; if more than their seeds "
+            "differ (data, learning rate), fit one set of runs at a time",
             value=worst,
             threshold=_TOO_NOISY,
         )
