@@ -155,6 +155,12 @@ def test_unknown_arguments_are_named_together_with_those_meant(dataset):
         flops_fit.find_optimal(zzz=1)
 
 
+def test_no_optimiser_is_taken():
+    with pytest.raises(SpecError) as caught:
+        flops_fit.find_optimal(optimizer="sgd")
+    assert caught.value.fix == "remove `optimizer`: every run trains with AdamW"
+
+
 def test_entries_given_as_arguments_join_those_that_were_given_in_their_place():
     with pytest.raises(SpecError) as caught:
         flops_fit.find_optimal(

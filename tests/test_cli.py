@@ -258,6 +258,29 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"flops-fit {flops_fit.__version__}\n"
 
 
+def test_check_refuses_what_run_would_and_else_names_the_plan(tmp_path, capsys):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(TINY)
+    assert main(["check", str(spec)]) == 0
+    told = capsys.readouterr()
+    assert told.out.endswith("every probe passed\n")
+    assert f"next: flops-fit plan {spec} " in told.err
+    assert main(["check", str(spec), "--set", "budgets={start: 1e14, stop: 1e15, count: 7}"]) == 2
+    told = capsys.readouterr()
+    assert (told.out, "explain many-epochs" in told.err) == ("", True)
+
+
+def test_a_share_is_read_in_percent_too(sweep, capsys):
+    answers = []
+    for utilisation in ("40%", "0.4"):
+        argv = ["predict", str(sweep[1]), "--gpu-hours", "1e-9", "--device", "A100", "--accept-unreliable"]
+        assert main([*argv, "--utilisation", utilisation]) in {0, 3}
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+    assert main([*argv, "--utilisation", "half"]) == 2
+    assert "'half' is no number; write e.g. 0.4 or 40%\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["check", "plan"])
 def test_whoever_waits_at_a_terminal_is_told_for_what(tmp_path, monkeypatch, capsys, command):
     spec = tmp_path / "sweep.yaml"
@@ -328,6 +351,10 @@ def test_a_spec_and_arguments_that_it_describes_are_not_both_taken():
         (["fit", "law", "--n-is", "embedding"], "--n-is non-embedding"),
         (["demo", "--seeds", "many"], "see what it takes: flops-fit demo --help"),
         (["fit"], "see what it takes: flops-fit fit --help"),
+        (
+            ["predict", "law", "--gpu-hours", "2,5"],
+            "write it without commas: --gpu-hours 2.5",
+        ),
         (
             ["fit", "a.csv", "--columns", "N=a", "D=b"],
             "join pairs by commas, e.g. --columns N=params,D=tokens",

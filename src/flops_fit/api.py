@@ -145,8 +145,8 @@ def find_optimal(
 
 
 def check_spec(spec: SpecSource, *, overrides: Sequence[str] = ()) -> Probe:
-    """Validate a spec and probe its components; trains nothing."""
-    return probe(load_spec(spec, overrides=overrides))
+    """Validate a spec, probe its components, and refuse what is not worth training; trains nothing."""
+    return probe_worth_training(load_spec(spec, overrides=overrides))
 
 
 def plan_sweep(spec: SpecSource, *, overrides: Sequence[str] = ()) -> SweepPlan:

@@ -19,6 +19,13 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def some(items: Sequence[str], shown: int = 5, *, between: str = ", ") -> str:
+    """Name the first few and count the others; where only one would be counted, name it too."""
+    if len(items) <= shown + 1:
+        return between.join(items)
+    return f"{between.join(items[:shown])} and {len(items) - shown} more"
+
+
 def wrapped(text: str, *, indent: str = "  ") -> str:
     """Return the text in lines that a terminal shows whole, all but the first indented; no word is broken."""
     return fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

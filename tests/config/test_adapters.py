@@ -3,6 +3,7 @@
 import json
 import pickle
 import random
+import warnings
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
@@ -554,3 +555,14 @@ def test_a_loss_that_pairs_every_row_with_all_others_is_refused(told):
 )
 def test_a_loss_that_brings_both_to_one_shape_is_not(loss):
     assert probe(of_a_column(loss)).sizes
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Using a target size"
+)  # pytest's own rule; `simplefilter` below comes after
+def test_torch_is_not_heard_before_our_own_answer_about_a_loss_that_broadcasts():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with pytest.raises(PluginError, match=r"shape \(4, 1\), targets \(4,\)"):
+            probe(of_a_column(nn.functional.mse_loss))
+    assert not [warning for warning in heard if "target size" in str(warning.message)]

@@ -218,6 +218,13 @@ def test_a_plugin_that_crashes_on_its_options_is_named():
 # ---- files that are no spec
 
 
+def test_a_tab_in_yaml_is_to_be_replaced(tmp_path):
+    (tmp_path / "sweep.yaml").write_text("model: a\ndesign:\n\twindow: 3")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "sweep.yaml")
+    assert caught.value.fix == "replace the tab in line 3 by spaces"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code", "says"),
     [

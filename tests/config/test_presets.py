@@ -12,7 +12,7 @@ from flops_fit.config.presets import PRESETS
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
 from flops_fit.config.training import TrainingSpec
 from flops_fit.config.written import read_value
-from flops_fit.errors import PluginError, SpecError, StoreError
+from flops_fit.errors import DataError, PluginError, SpecError, StoreError
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
@@ -132,6 +132,27 @@ class TestInstalled:
     def test_the_demo_needs_a_seed(self, tmp_path):
         with pytest.raises(SpecError, match="seeds: "):
             demo_spec(tmp_path, seeds=0)
+
+    @pytest.mark.parametrize(
+        ("model", "data", "code", "other"),
+        [
+            ("gpt", "gratings", "no-vocabulary", "stdlib_text"),
+            ("vit", "stdlib_text", "no-images", "gratings"),
+        ],
+    )
+    def test_init_refuses_a_model_that_takes_no_such_data(self, tmp_path, model, data, code, other):
+        with pytest.raises(DataError) as caught:
+            write_initial_spec(tmp_path / "sweep.yaml", model=model, data=data)
+        assert (caught.value.code, caught.value.fix) == (
+            code,
+            f"add --data {other}, or choose another --model",
+        )
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("data", ["tinystories", "text_files", "cifar10"])
+    def test_init_takes_data_that_cannot_be_tried_here(self, tmp_path, data):
+        write_initial_spec(tmp_path / "sweep.yaml", model="vit" if data == "cifar10" else "gpt", data=data)
+        assert (tmp_path / "sweep.yaml").is_file()
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_init_describes_the_installed_components(self, preset, tmp_path):

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from pydantic_core._pydantic_core import list_all_errors  # the only list there is
 
 from flops_fit.config import load_spec
+from flops_fit.config.names import LISTED_SIZES
 from flops_fit.config.problems import find_problems
 from flops_fit.config.written import Written
 from flops_fit.errors import FitError, SpecError
@@ -121,6 +122,50 @@ def test_an_unknown_field_suggests_its_neighbour_or_its_section():
     assert problems(lr=0.1)[0][2] == "write it as `training.lr`"
     assert problems(window=4)[0][2] == "write it as `design.window`"
     assert problems(colour="red")[0][2] == "remove `colour`"
+
+
+def test_a_required_field_that_was_misspelt_is_one_problem():
+    with pytest.raises(SpecError) as caught:
+        load_spec({"model": "tiny", "data": "numbers", "budget": BUDGETS})
+    assert [(p.where, p.fix) for p in caught.value.problems] == [("budget", "rename it to `budgets`")]
+    assert problems(budgets={"strat": 1e15, "stop": 1e17})[0][2] == "rename it to `start`"
+    assert len(problems(budgets={"strat": 1e15, "stop": 1e17})) == 1
+
+
+def test_a_misspelt_copy_of_a_field_that_is_there_is_not_to_be_renamed():
+    assert [(where, fix) for where, _, fix in problems(budget=BUDGETS)] == [("budget", "use 'budgets'")]
+
+
+def test_a_required_field_stays_missing_beside_one_that_means_another():
+    with pytest.raises(SpecError) as caught:
+        load_spec({"model": "tiny", "data": "numbers", "window": 4})
+    assert {(p.where, p.code) for p in caught.value.problems} == {
+        ("window", "unknown-field"),
+        ("budgets", "missing-field"),
+    }
+
+
+def test_a_list_of_sizes_belongs_to_the_model():
+    assert problems(design={"sizes": [8, 16]})[0][2] == LISTED_SIZES
+    assert "`model_sizes`" in LISTED_SIZES
+    assert problems(design={"sizes": 8})[0][2] == "use 'sizes_per_budget'"
+
+
+@pytest.mark.parametrize("name", ["optimizer", "optimiser", "optim"])
+def test_there_is_one_optimiser(name):
+    fix = f"remove `{name}`: every run trains with AdamW"
+    assert problems(training={name: "sgd"})[0][2] == problems(**{name: "sgd"})[0][2] == fix
+
+
+def test_a_number_with_a_unit_is_told_without_it():
+    assert problems(budgets={"start": "10 GFLOPs", "stop": "1T"}) == [
+        ("budgets.start", "found '10 GFLOPs'; allowed: a number, without a unit", "write `start: 1e10`")
+    ]
+    assert problems(design={"n_min": "1.5M params"})[0][2] == "write `n_min: 1.5e06`"
+    assert problems(budgets={"start": "many", "stop": "1T"})[0][1:] == (
+        "found 'many'; allowed: a number",
+        "write e.g. `start: 1e15`",
+    )
 
 
 def test_a_range_of_budgets_is_checked_like_everything_else():

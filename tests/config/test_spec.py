@@ -272,3 +272,26 @@ def test_without_the_bad_budget_the_good_ones_are_left(bad):
 
 def test_a_single_budget_is_shown_as_a_range_that_ends_there():
     assert fix_of(budgets=3e12) == "write e.g. `budgets: {start: 3e11, stop: 3e12, count: 7}`"
+
+
+def test_counts_are_read_as_tables_write_them():
+    spec = SweepSpec.model_validate(
+        {
+            **MINIMAL,
+            "budgets": {"start": "10B", "stop": "1.2T"},
+            "design": {"n_min": "4K", "n_max": "2M"},
+            "training": {"lr_scaling": {"at": "1.5M", "exponent": -0.5}},
+        }
+    )
+    assert (spec.budgets[0], spec.budgets[-1]) == (1e10, 1.2e12)
+    assert (spec.design.n_min, spec.design.n_max, spec.training.lr_scaling.at) == (4e3, 2e6, 1.5e6)
+    listed = SweepSpec.model_validate({**MINIMAL, "budgets": [f"{n}G" for n in range(1, 8)]})
+    assert listed.budgets == tuple(n * 1e9 for n in range(1, 8))
+
+
+def test_a_range_the_wrong_way_round_is_swapped():
+    with pytest.raises(ValidationError) as caught:
+        SweepSpec.model_validate({**MINIMAL, "budgets": {"start": 1e17, "stop": 1e15, "count": 9}})
+    (error,) = caught.value.errors()
+    assert (error["type"], error["msg"]) == ("unsorted-budgets", "start = 1e17 is above stop = 1e15")
+    assert error["ctx"]["fix"] == "write `budgets: {start: 1e15, stop: 1e17, count: 9}`"

@@ -36,6 +36,11 @@ class InBits(Loss):
         return math.log2(data.n_classes)
 
 
+class InBitsOfNothingKnown(InBits):
+    def uniform_loss(self, data):
+        return None
+
+
 class Summed(Loss):
     def __call__(self, outputs, batch):
         return super().__call__(outputs, batch) * batch["labels"].numel()
@@ -120,6 +125,7 @@ MUTANTS = [
     (loss.check_loss_is_a_scalar_with_a_gradient, Detached, "requires a gradient"),
     (loss.check_uniform_loss, MisstatingUniform, "5.9307, its uniform_loss"),
     (loss.check_loss_is_a_mean_in_nats, InBits, "should be ln 61 = 4.1109"),
+    (loss.check_loss_is_a_mean_in_nats, InBitsOfNothingKnown, "is in bits"),
     (loss.check_loss_of_repeated_rows, Summed, "for the rows twice over"),
     (loss.check_ignored_labels_do_not_count, CountingIgnored, "with other outputs where labels are -100"),
     (loss.check_loss_keeps_its_arguments, Relabelling, "outputs or batch changed"),

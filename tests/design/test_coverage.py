@@ -148,9 +148,20 @@ def test_a_form_may_not_claim_more_data_than_there_are(codes, claimed, codes_fou
     assert all(found[name].severity == "error" for name in codes_found)
 
 
-def test_a_family_whose_rate_is_not_known_to_transfer(codes, monkeypatch, make_spec):
+@pytest.mark.parametrize(
+    ("training", "rate", "severity"),
+    [
+        ({"lr": 0.2}, "the learning rate 0.2; where", "info"),
+        ({}, "the learning rate 0.5, the default, which nobody chose for it; where", "warning"),
+    ],
+)
+def test_a_family_whose_rate_is_not_known_to_transfer(
+    codes, monkeypatch, make_spec, training, rate, severity
+):
     monkeypatch.setattr(type(make_spec().model), "lr_transfers", False)
-    assert "trains at the learning rate 0.5" in codes()["one-learning-rate"].message
+    found = codes(training=training)["one-learning-rate"]
+    assert rate in found.message
+    assert found.severity == severity
 
 
 def test_what_the_probes_saw(codes):

@@ -126,3 +126,33 @@ def test_rates_that_are_scaled_are_told_with_their_power(tuning, make_spec, cell
     lr = 0.5 * (smallest.run.size.n_params / cells.middle.size.n_params) ** -0.5
     assert state.lr_at(smallest) == pytest.approx(lr)
     assert f"which trains at {lr:.2g}" in found(state)["rate-transfers"].message
+
+
+@pytest.mark.parametrize("transfers", [True, False])
+def test_only_a_family_that_promises_nothing_is_told_to_scale_its_rates(tuning, make_spec, cells, transfers):
+    family = type("Grown", (type(make_spec().model),), {"lr_transfers": transfers})
+    spec = make_spec(training={"lr": 0.5}, model=family())
+    findings = found(tuning(drift=1.5, centre=math.log(cells.middle.size.n_params) + 0.5, spec=spec))
+    for code in ("tilted-by-tuning", "rate-sensitivity"):
+        assert findings[code].severity == "warning"
+        assert "`training.lr_scaling: {at: " in findings[code].action
+        assert "design.n_min" in findings[code].action
+        assert ("param_groups" in findings[code].action) is not transfers
+
+
+@pytest.mark.parametrize("before", [0.0, -0.5])
+def test_the_power_advised_is_the_one_on_which_the_best_rates_lie(tuning, make_spec, cells, before):
+    """Best rates that rise by `drift` octaves per unit of ln N go as N^(drift ln 2), above what is there."""
+    n_params = cells.middle.size.n_params
+    scaling = {"at": n_params, "exponent": before} if before else None
+    state = tuning(drift=0.9, spec=make_spec(training={"lr": 0.5, "lr_scaling": scaling}))
+    written = f"{{at: {n_params}, exponent: {0.9 * math.log(2) + before:.2g}}}"
+    assert f"`training.lr_scaling: {written}`" in found(state)["tilted-by-tuning"].action
+
+
+def test_no_power_is_advised_where_the_smallest_and_the_largest_size_want_the_same(tuning):
+    state = tuning()
+    both = [replace(state.others[i], octaves=2.0, curvature=0.02) for i in (0, -1)]
+    smaller, larger = (valley.run.size.n_params / state.middle.run.size.n_params for valley in both)
+    assert smaller < 1 < larger
+    assert "lr_scaling" not in found(replace(state, others=tuple(both)))["tilted-by-tuning"].action

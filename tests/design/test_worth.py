@@ -58,3 +58,19 @@ def test_a_form_that_knows_of_repetition_goes_on_to_the_probes():
 def test_nothing_is_seen_early_of_what_is_in_reach_or_at_fault():
     assert glimpse(spec_at(1e12), epochs=1e12) is None
     assert glimpse(spec_at(1e12, dataset=[(torch.rand(4), "a")] * 400), epochs=16) is None
+
+
+@pytest.mark.parametrize(
+    ("budget", "changes", "code", "besides"),
+    [
+        (1e12, {}, "many-epochs", "use more data, or raise design.n_min"),
+        (1e4, {"training": {"batch_size": 300}}, "empty-plan", "lower training.batch_size"),
+    ],
+)
+def test_budgets_in_reach_are_told_once_and_then_what_else_would_help(budget, changes, code, besides):
+    with pytest.raises(SpecError) as caught:
+        probe_worth_training(spec_at(budget, **changes))
+    assert caught.value.code == code
+    assert caught.value.fix.count("the budgets") <= 1
+    assert "e.g. `budgets: {start: " in caught.value.fix
+    assert caught.value.fix.endswith(f"(or {besides})")

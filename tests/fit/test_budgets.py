@@ -13,8 +13,9 @@ def test_runs_are_grouped_by_budget_lowest_first_and_sorted_by_size(chinchilla_r
     assert all((np.diff(b.log_n) > 0).all() for b in budgets)
 
 
-def test_a_budget_whose_name_is_not_its_compute_stands_at_the_median_of_its_runs(chinchilla_runs):
-    runs = [replace(r, budget=float(i // 9)) for i, r in enumerate(chinchilla_runs())]
+@pytest.mark.parametrize("scale", [1.0, 5e-324])
+def test_a_budget_whose_name_is_not_its_compute_stands_at_the_median_of_its_runs(chinchilla_runs, scale):
+    runs = [replace(r, budget=scale * (i // 9)) for i, r in enumerate(chinchilla_runs())]
     assert np.exp(budgets_of(points_of(runs))[0].log_flops) == pytest.approx(1e17)
 
 

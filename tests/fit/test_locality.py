@@ -51,6 +51,7 @@ def test_a_written_reason_keeps_every_run(with_giants):
 def test_the_finding_names_them_what_is_gained_and_how_to_keep_them(law):
     (finding,) = (f for f in about_surface(law) if f.code == "left-out-runs")
     assert law.left_out[0].run_id in finding.message
+    assert law.left_out[0].reason.startswith("N = ")
     assert "forecasts err by" in finding.message
     assert "keep_far_runs_because" in finding.action
 

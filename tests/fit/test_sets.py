@@ -97,6 +97,20 @@ def test_flags_names_of_runs_and_rare_values_are_no_sets(two_sets):
     assert told(runs, {"flag": flags, "rare": rare, "run": each}) == ()
 
 
+def test_names_of_training_curves_are_no_sets(chinchilla_runs):
+    """Nine models, each logged at eight amounts of data."""
+    runs = [
+        replace(
+            r, n_units=r.n_units * 2.0**-i, loss=r.loss + 2085 * r.n_units**-0.3658 * (2 ** (0.3658 * i) - 1)
+        )
+        for r in chinchilla_runs(budgets=np.array([1e18]), noise=0.002)
+        for i in range(8)
+    ]
+    names = tuple(run.run_id for run in runs)
+    assert told(runs, {"run": names}) == ()
+    assert told([replace(r, n_params=r.n_params * (1 + i % 2)) for i, r in enumerate(runs)], {"run": names})
+
+
 def test_outliers_make_no_sets(chinchilla_runs):
     runs = [
         replace(r, loss=r.loss * (3 if i % 9 == 0 else 1)) for i, r in enumerate(chinchilla_runs(noise=0.005))

@@ -190,14 +190,14 @@ def test_a_fit_that_a_mixture_of_sets_prevents_says_so_and_how_to_part_them(mixt
 
 
 def test_sets_come_before_what_is_odd_about_their_mixture(mixture):
-    law = imported(mixture(1.05))
+    law = imported(mixture(1.04))
     assert law.status == "unreliable"
     assert law.findings[0].code == "unnamed-sets"
     assert not {"noisy-seeds", "more-than-seeds"} & {f.code for f in law.findings}
 
 
 def test_sets_that_a_column_names_are_told_by_it(mixture):
-    runs = mixture(1.05)
+    runs = mixture(1.04)
     found = {f.code for f in imported(runs, data=("a",) * 63 + ("b",) * 63).findings}
     assert "several-sets" in found
     assert "unnamed-sets" not in found

@@ -28,6 +28,16 @@ def test_scatter_is_pooled_over_budgets(chinchilla_runs):
     assert vertices_of(chinchilla_runs(noise=0.005, n_sizes=15)).noise == pytest.approx(0.005, rel=0.35)
 
 
+@pytest.mark.parametrize("noise", [0.06, 0.12])
+def test_scatter_of_many_times_the_first_guess_is_believed_and_nothing_left_out(chinchilla_runs, noise):
+    """From a cutoff of 3% on, ever more runs would be left out, until three to a budget agree to nothing."""
+    budgets = budgets_of(points_of(chinchilla_runs(noise=noise, n_sizes=15)))
+    for window in (0.9, 1.3):
+        vertices = locate_vertices(budgets, window=window)
+        assert vertices.noise == pytest.approx(noise, rel=0.35)
+        assert sum(look.n_outliers for look in vertices.looks) <= 1
+
+
 def test_the_valley_gets_flatter_or_stays_with_compute_as_the_runs_have_it(chinchilla_runs):
     vertices = vertices_of(chinchilla_runs())
     at_top, at_bottom = curvature_at(vertices.log_curvature, np.array([0.0, np.log(1e17 / 1e19)]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flops_fit.design import Finding
-from flops_fit.fit import fit_law
+from flops_fit.fit import Chinchilla, fit_law
 from flops_fit.fit.competition import Rival
 from flops_fit.fit.interpolated import NoMinimum
 from flops_fit.fit.power_laws import PowerLaw, PowerLaws
@@ -167,3 +167,10 @@ def test_a_second_count_of_parameters_is_mentioned_where_nobody_said_what_n_is(t
     text = ScalingResult(replace(told, points=both)).describe()
     assert "N as given (a smaller count, without embeddings, stands beside it), C 6ND" in text
     assert "say so: n_params." in text
+
+
+def test_a_parameter_on_its_bound_has_no_interval_of_one_point(sweep):
+    """Losses that fall as towards one below 0 put E on 0 in every resampled fit."""
+    runs = [replace(r, loss=482 * r.n_params**-0.5 + 2085 * r.n_units**-0.5 - 0.05) for r in sweep()]
+    text = " ".join(ScalingResult(fit_law(runs, Chinchilla())).describe().split())
+    assert "Parameters of 'chinchilla': E = 0 (on its bound), A = " in text

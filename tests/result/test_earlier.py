@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -47,6 +47,28 @@ def test_the_law_of_another_sweep_is_set_aside_with_what_shows_it(held, caplog):
     set_aside(out, OURS)
     assert (out / "earlier" / "2" / "law.json").exists()
     assert (out / "earlier" / "1" / "law.json").exists()
+
+
+ROWS = {"class": "Rows", "n_rows": 8, "rows": "a1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"lr": 0.1}, "learning rate"),
+        ({"data": "images"}, "data"),
+        ({"model_options": {"c_emb": 2.0, "depth": 3}, "loss": "mse"}, "model (c_emb, depth), loss"),
+        ({"training": {"betas": [0.8, 0.99]}}, "training (betas)"),
+        ({"data_options": {"dataset": ROWS | {"rows": "b2"}}}, "data (rows of dataset)"),
+        ({"data_options": {"dataset": ROWS | {"n_rows": 9, "rows": "b2"}}}, "data (dataset)"),
+    ],
+)
+def test_what_makes_it_another_sweep_is_said_where_names_are_equal(held, caplog, changes, told):
+    ours = replace(OURS, data_options={"dataset": ROWS})
+    out = held(**{"data_options": {"dataset": ROWS}, **changes})
+    with caplog.at_level(logging.WARNING):
+        set_aside(out, ours)
+    assert f"which differs in: {told}; it is in" in caplog.text
 
 
 @pytest.mark.parametrize("changes", [{}, {"seeds": [0, 1]}, {"versions": {"torch": "9"}}])

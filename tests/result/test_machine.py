@@ -70,6 +70,16 @@ def test_a_machine_that_is_not_told_is_not_assumed(known_law, asked, code, hint)
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("asked", [{"device": "H100"}, {"utilisation": 0.4}])
+def test_the_sweeps_own_machine_is_offered_only_where_it_was_timed(known_law, timed_law, asked):
+    fixes = []
+    for law in (known_law, timed_law):
+        with pytest.raises(FitError) as caught:
+            ScalingResult(law).predict(1e16, **asked)
+        fixes.append("the sweep's own machine" in caught.value.fix)
+    assert fixes == [False, True]
+
+
 def test_hours_without_any_speed_are_refused(known_law):
     with pytest.raises(FitError, match="no run of this law was timed") as caught:
         ScalingResult(known_law).predict(gpu_hours=1)

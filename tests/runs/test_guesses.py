@@ -2,7 +2,8 @@ import pytest
 
 from flops_fit.errors import TableError, speaking_to_command_line
 from flops_fit.runs import read_table
-from flops_fit.runs.guesses import layout_of, step_counter, units_of_steps
+from flops_fit.runs.guesses import likely, part_of_model, step_counter, units_of_steps
+from flops_fit.runs.layouts import layout_of
 
 TABLES = {
     "Weights & Biases": (
@@ -24,7 +25,26 @@ TABLES = {
     "Marin": ("params,tokens,eval/loss,flops", "--columns N=params,D=tokens,loss=eval/loss"),
     "nanochat": (
         "flops_budget,depth,params_wte,params_total,num_iterations,tokens_trained,val_bpb,train_time_sec",
-        "--columns N=params_total,D=tokens_trained,loss=val_bpb",
+        "--layout nanochat",
+    ),
+    "nanochat, with every part of its models": (
+        "flops_budget,depth,params_wte,params_lm_head,params_transformer,params_total,tokens_trained,val_bpb",
+        "--layout nanochat",
+    ),
+    "Marin, by its tracker": (
+        "run_path,parameter_count,throughput/total_tokens,throughput/total_gflops,eval/loss",
+        "--layout marin",
+    ),
+    "somebody who counts parts of models": (
+        "params_lm_head,params_transformer,params_total,tokens,val_loss",
+        "--columns N=params_total,D=tokens,loss=val_loss",
+    ),
+    "somebody who counts parts only": (
+        "params_lm_head,params_transformer,tokens,val_loss",
+        (
+            "--columns N=COLUMN,D=tokens,loss=val_loss, "
+            "where COLUMN is one of params_lm_head, params_transformer"
+        ),
     ),
     "vision": (
         "arch,num_parameters,images_seen,test_loss",
@@ -121,6 +141,53 @@ def test_an_export_of_weights_and_biases_gives_itself_away(tmp_path, header, sta
     with speaking_to_command_line(), pytest.raises(TableError) as caught:
         read_table(path)
     assert caught.value.fix.startswith("--layout wandb --columns N=")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_part"),
+    [
+        ("params_lm_head", True),
+        ("params.wte", True),
+        ("transformer_params", True),
+        ("params_total", False),
+        ("params_non_embedding", False),
+        ("params_with_embedding", False),
+        ("head_dim", False),
+    ],
+)
+def test_parts_of_models_are_known_by_their_names(name, is_part):
+    assert part_of_model(name) is is_part
+
+
+def test_a_misspelt_column_of_sizes_is_never_mended_to_a_part(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("params_wte,params_total,D,loss\n1,1,1,1\n")
+    with speaking_to_command_line(), pytest.raises(TableError) as caught:
+        read_table(path, columns={"N": "params"})
+    assert caught.value.fix == "--columns N=params_total"
+
+
+def test_data_trained_on_are_preferred_to_data_of_an_evaluation():
+    assert likely("n_units", ["tokens_eval", "tokens_trained"]) == "tokens_trained"
+
+
+def test_a_layout_that_gives_itself_away_may_be_read_by_its_columns(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("params_total,tokens_trained,val_bpb\n1e6,2e7,1.5\n")
+    columns = {"N": "params_total", "D": "tokens_trained", "loss": "val_bpb"}
+    assert read_table(path, columns=columns)[0].loss == 1.5
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["num_params", "tokens_trained", "val_loss"],
+        ["params", "tokens", "val_bpb"],
+        ["tokens_trained", "val_bpb"],
+    ],
+)
+def test_names_that_anybody_may_choose_are_no_layout(names):
+    assert layout_of(names) is None
 
 
 def test_other_states_are_nobodys_layout():

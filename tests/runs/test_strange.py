@@ -122,3 +122,37 @@ def test_rows_that_differ_elsewhere_are_kept_and_told(strange, tmp_path):
     )
     assert found.value == 2
     assert len(load_table(tmp_path / "t.csv").records) == 2
+
+
+PARTS = "params_lm_head,params_total,D,loss\n1e6,5e6,2e7,3.5\n2e6,8e6,4e7,3.3\n4e6,1e7,8e7,3.1\n"
+
+
+def test_sizes_of_one_part_of_the_models_are_told_from_whole_ones(strange):
+    found = strange(PARTS, columns={"N": "params_lm_head"})["part-of-model"]
+    assert found.message == (
+        "N is read from column 'params_lm_head', which sounds like one part of each model only."
+    )
+    assert found.action == 'if so, say columns={"N": "params_total"}'
+    assert "part-of-model" not in strange(PARTS, columns={"N": "params_total"})
+
+
+def test_without_a_total_the_columns_to_sum_are_named(strange):
+    found = strange(PARTS.replace("total", "wte"), columns={"N": "params_lm_head"})["part-of-model"]
+    assert found.action == (
+        "if so, add a column with the parameters of whole models; the table has params_wte"
+    )
+
+
+def test_a_name_alone_does_not_make_a_part(strange):
+    text = PARTS.replace("params_lm_head", "transformer_params").replace("params_total", "depth")
+    assert "part-of-model" not in strange(text, columns={"N": "transformer_params"})
+
+
+def test_sizes_in_millions_are_told_by_the_ratio_where_the_name_says_nothing(strange):
+    table = "params,tokens,loss\n175,5e9,3.1\n350,1e10,3.0\n70,3e9,3.4\n"
+    named = {"N": "params", "D": "tokens"}
+    found = strange(table, columns=named)["odd-ratio"]
+    assert found.severity == "warning"
+    assert found.message == "D is 2.86e+07 times N in the middle run, as hardly any model is trained."
+    assert 'if N is in millions, say columns={"N": "params*1e6", "D": "tokens"}' in found.action
+    assert "odd-ratio" not in strange(table, columns=named | {"N": "params*1e6"})

@@ -13,14 +13,20 @@ def told(frame, **options):
     return [f for f in load_table(frame, **options).findings if f.code == "unused-columns"]
 
 
-def test_columns_that_differ_are_named_flags_first(frame):
-    (finding,) = told(frame.assign(decay=[1, 2, 2], same="x", odd=[True, False, False]))
+@pytest.fixture
+def frames(frame):
+    return pd.concat([frame.assign(seed=i) for i in range(4)])
+
+
+def test_columns_that_differ_are_named_flags_first(frames):
+    (finding,) = told(frames.assign(decay=[1, 2, 2] * 4, same="x", odd=[True, False, False] * 4))
     assert finding.message == "Columns that differ among the runs but were not used: odd, decay."
     assert finding.action.endswith("""by a column, e.g. where={"odd": "False"}""")
 
 
-def test_values_that_never_repeat_choose_no_rows(frame):
-    (finding,) = told(frame.assign(wall=[1.5, 2.5, 3.5]))
+@pytest.mark.parametrize("values", [range(12), [0] * 7 + [1] * 5])
+def test_values_of_too_few_rows_for_a_fit_choose_none(frames, values):
+    (finding,) = told(frames.assign(wall=list(values)))
     assert finding.action == "if one of them holds N, D, C or another field, say so with columns"
 
 

@@ -36,9 +36,10 @@ def check_import_changes_nothing(plugin: Plugin) -> None:
     Held to: working directory, environment, warning filters, random state, import path, locale, logging.
     """
     report = _observed(plugin.name)
+    by_torch = f" (torch, imported by {report.torch_by}, changes some itself)" if report.torch_by else ""
     require(
         not report.changed,
-        found=f"{', '.join(report.changed)} changed",
+        found=f"{', '.join(report.changed)} changed{by_torch}",
         should="as they were",
         call=f"importing plugin {plugin.name!r} and listing what it offers",
     )

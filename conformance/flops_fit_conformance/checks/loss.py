@@ -9,8 +9,9 @@ import torch
 from torch.utils._pytree import tree_map
 
 from flops_fit.components import Batch, LossFunction
+from flops_fit.config.probe_unit import check_nats
 from flops_fit.config.subject import Subject
-from flops_fit_conformance.breach import require
+from flops_fit_conformance.breach import require, require_by_probe
 from flops_fit_conformance.configs import on_drawn_configs
 from flops_fit_conformance.process_state import kept
 from flops_fit_conformance.rows import doubled, doubled_batch
@@ -57,9 +58,14 @@ def check_uniform_loss(sweep: Subject) -> None:
 
 
 def check_loss_is_a_mean_in_nats(sweep: Subject) -> None:
-    """The loss is a mean over units, in nats: equal logits cost ln(n_classes), for one row as for many."""
+    """The loss is a mean over units, in nats: equal logits cost ln(n_classes), for one row as for many.
+
+    One that knows no loss of equal logits is compared with the cross-entropy of the model's own.
+    """
     loss, n_classes = sweep.spec.loss, sweep.data.n_classes
     if n_classes is None or loss.uniform_loss(sweep.data) is None:
+        call = f"{loss!r}(outputs, batch of {sweep.source})"
+        require_by_probe(check_nats, sweep, should="a loss in nats", call=call)
         return
     found, expected = _loss_of_equal_logits(loss, sweep), math.log(n_classes)
     require(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import flops_fit
 from flops_fit.cli import authors, checklist, estimate, explain, laws, selftest, sweeps
-from flops_fit.cli.reading import Parser, quantity, with_negatives
+from flops_fit.cli.reading import Parser, number, quantity, share, with_negatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +71,9 @@ def _about_sweeps(stages: Any) -> None:
     _spec(_command(stages, sweeps.check))
     _spec(_command(stages, sweeps.plan, json_too=True))
     cost = _spec(_command(stages, estimate.estimate, json_too=True))
-    cost.add_argument("--price-per-hour", type=float, metavar="PRICE", help="what this machine costs an hour")
+    cost.add_argument(
+        "--price-per-hour", type=number, metavar="PRICE", help="what this machine costs an hour"
+    )
     run = _spec(_command(stages, sweeps.run, json_too=True))
     run.add_argument("--simulate", action="store_true", help="draw losses from a formula instead of training")
     run.add_argument("--quiet", action="store_true", help="no progress")
@@ -118,14 +120,14 @@ def _about_answers(stages: Any) -> None:
     predict.add_argument(
         "--flops", type=quantity, nargs="+", metavar="C", help="compute: one or more budgets, FLOPs"
     )
-    predict.add_argument("--gpu-hours", type=float, metavar="H", help="budget, hours of one device")
+    predict.add_argument("--gpu-hours", type=number, metavar="H", help="budget, hours of one device")
     predict.add_argument(
         "--n-params", type=quantity, metavar="N", help="this size of model, parameters, e.g. 20K or 1.5B"
     )
     predict.add_argument(
         "--n-units", type=quantity, metavar="D", help="on so much data, e.g. 2B (tokens, images, samples)"
     )
-    predict.add_argument("--loss", type=float, metavar="L", help="to this loss")
+    predict.add_argument("--loss", type=number, metavar="L", help="to this loss")
     predict.add_argument(
         "--inference-units",
         type=quantity,
@@ -136,7 +138,10 @@ def _about_answers(stages: Any) -> None:
         "--device", metavar="NAME", help="e.g. H100, or peak FLOP/s (default: as fast as the sweep was)"
     )
     predict.add_argument(
-        "--utilisation", type=float, metavar="SHARE", help="of the device's peak that training sustains"
+        "--utilisation",
+        type=share,
+        metavar="SHARE",
+        help="of the device's peak that training sustains, e.g. 0.4",
     )
     predict.add_argument(
         "--accept-unreliable", action="store_true", help="answer all the same, marked: exit status 3"
@@ -159,7 +164,8 @@ def _about_pictures(stages: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="file to draw to: png, pdf or svg (default plots/drawn-NAME.png beside the law)",
+        help="file to draw to: png, pdf, svg or what else matplotlib writes "
+        "(default plots/drawn-NAME.png beside the law)",
     )
     plot.add_argument(
         "--picture",
@@ -264,12 +270,12 @@ class _Version(argparse.Action):
 
 
 def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
+    def whole(text: str) -> int:
         if int(text) < least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least}")
         return int(text)
 
-    return number
+    return whole
 
 
 def _law(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

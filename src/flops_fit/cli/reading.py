@@ -27,6 +27,24 @@ def quantity(text: str) -> float:
         raise argparse.ArgumentTypeError(message) from None
 
 
+def number(text: str) -> float:
+    """Read a number without a suffix."""
+    try:
+        return float(text)
+    except ValueError:
+        message = f"{text!r} is no number; write e.g. 2.5 or 1e3"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def share(text: str) -> float:
+    """Read a part of a whole: 0.4, or 40%."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        message = f"{text!r} is no number; write e.g. 0.4 or 40%"
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def with_negatives(words: Sequence[str]) -> list[str]:
     """Join negative numbers to their options: argparse takes -1e20 for an option, and misses a number."""
     joined: list[str] = []

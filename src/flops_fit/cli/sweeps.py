@@ -56,13 +56,14 @@ def init(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Validate SPEC and probe its components; trains nothing."""
+    """Validate SPEC, probe its components and refuse what `run` would; trains nothing."""
     from flops_fit.api import check_spec
 
     doing(
         "building the smallest model and taking steps with it on your data; this may take half a minute ..."
     )
     print(check_spec(args.spec, overrides=args.set).describe())
+    print(f"next: flops-fit plan {args.spec} (the grid, and what to know about it)", file=sys.stderr)
     return DONE
 
 

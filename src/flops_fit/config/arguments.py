@@ -6,7 +6,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flops_fit.config.design import DesignSpec
-from flops_fit.config.names import near_name, no_length_of_a_run
+from flops_fit.config.names import near_name, no_such_option
 from flops_fit.config.pasteable import options_with
 from flops_fit.config.training import TrainingSpec
 from flops_fit.errors import FlopsFitError
@@ -27,7 +27,7 @@ _OF_SWEEP = {
     "seeds": "seed n_seeds num_seeds",
     "fit": "form law",
     "output_dir": "out out_dir path directory",
-    "training": "optimizer optimiser train",
+    "training": "train",
 }
 _OF_RUNS = {
     "source": "data table df path runs records csv directory",
@@ -85,13 +85,13 @@ def _fix(
     unknown: Sequence[str], given: Mapping[str, object], allowed: Collection[str], meant: Mapping[str, str]
 ) -> str:
     """Say for each name what to write; where one is like none, list what there is."""
-    lengths = {name: why for name in unknown if "training" in allowed and (why := no_length_of_a_run(name))}
-    likely = {name: _near(name, allowed, meant) for name in unknown if name not in lengths}
+    refused = {name: why for name in unknown if "training" in allowed and (why := no_such_option(name))}
+    likely = {name: _near(name, allowed, meant) for name in unknown if name not in refused}
     arguments = dict.fromkeys(target.partition(".")[0] for target in likely.values() if target)
     told = [_use(argument, likely, given) for argument in arguments]
     others = [f"remove `{name}`" for name, target in likely.items() if not target]
     there_is = [f"the arguments are {', '.join(allowed)}"] if others else []
-    return "; ".join([*told, *lengths.values(), *others, *there_is])
+    return "; ".join([*told, *refused.values(), *others, *there_is])
 
 
 def _near(name: str, allowed: Collection[str], meant: Mapping[str, str]) -> str:

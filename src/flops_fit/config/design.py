@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from flops_fit.config.flow import flow
-from flops_fit.config.rules import CLOSED, broken_rule
+from flops_fit.config.rules import CLOSED, Count, broken_rule
 
 
 class DesignSpec(BaseModel):
@@ -17,9 +17,9 @@ class DesignSpec(BaseModel):
     """Prior guess of D/N at the optimum; the centre of the sizes of a budget."""
     window: float = Field(default=8.0, gt=1)
     """Sizes reach from the prior optimum divided by this to the prior optimum times this."""
-    n_min: float | None = Field(default=None, gt=0)
+    n_min: Count | None = Field(default=None, gt=0)
     """Smallest model to train, in parameters; by default the window decides."""
-    n_max: float | None = Field(default=None, gt=0)
+    n_max: Count | None = Field(default=None, gt=0)
     """Largest model to train, in parameters; by default the window decides."""
     min_steps: int = Field(default=150, ge=1)
     """Cells with fewer optimiser steps than this are left out of the grid."""

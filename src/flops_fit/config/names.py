@@ -11,6 +11,13 @@ _LENGTH_OF_A_RUN = re.compile(
     r"(n_|num_|max_|total_|train_|training_)*(epochs?|steps?|iters?|iterations?)", re.IGNORECASE
 )
 
+_OPTIMISER = re.compile(r"optim(i[sz]er)?", re.IGNORECASE)
+LISTED_SIZES = (
+    "list sizes in an option of the model family, if it has one (in Python as the argument `model_sizes`); "
+    "`design.sizes_per_budget` is how many each budget trains"
+)
+"""What to do about a list of sizes, which the design does not take."""
+
 
 def near_name(name: str, choices: Iterable[str]) -> str:
     """Return the closest of `choices`, or nothing: `eps` is close to `epsilon`, and not to `epochs`."""
@@ -25,7 +32,8 @@ def _may_be(choice: str, name: str) -> bool:
     return not is_short or choice == initials or choice in name.split("_")
 
 
-def no_length_of_a_run(name: str) -> str:
-    """Say why there is no option for how long a run trains, if that is what `name` asks for."""
-    asked = _LENGTH_OF_A_RUN.fullmatch(name)
-    return f"remove `{name}`: how long a run trains follows from its budget" if asked else ""
+def no_such_option(name: str) -> str:
+    """Say why training has no option that `name` asks for: how long a run trains, or another optimiser."""
+    if _LENGTH_OF_A_RUN.fullmatch(name):
+        return f"remove `{name}`: how long a run trains follows from its budget"
+    return f"remove `{name}`: every run trains with AdamW" if _OPTIMISER.fullmatch(name) else ""

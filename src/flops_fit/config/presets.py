@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,7 @@ from flops_fit.config.from_registry import FromRegistry
 from flops_fit.config.load import load_spec
 from flops_fit.config.spec import BudgetRange, SweepSpec
 from flops_fit.config.training import TrainingSpec
-from flops_fit.errors import SpecError, StoreError
+from flops_fit.errors import DataError, SpecError, StoreError
 from flops_fit.plugins import registry
 from flops_fit.plugins.registry import nearest
 
@@ -128,7 +130,9 @@ def write_initial_spec(
     Raises:
         StoreError: `spec-exists`, or `unwritable-spec`.
         PluginError: `unknown-component`.
+        DataError: what the family says about data that it cannot take.
     """
+    _refuse_strangers(registry().find("model", model), registry().find("data", data))
     text, schema = init_text(model, data, preset), path.with_suffix(".schema.json")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -145,6 +149,31 @@ def write_initial_spec(
             fix="name a file in a folder that exists",
             code="unwritable-spec",
         ) from None
+
+
+def _refuse_strangers(family: type[Any], source: type[Any]) -> None:
+    """Refuse a family of which no example can be sized for any example of the source."""
+    if refusal := _refusal(family, source):
+        others = registry().components("data").items()
+        fitting = [kind for kind, cls in others if cls.examples() and not _refusal(family, cls)]
+        if fitting:
+            refusal.fix = f"add --data {fitting[0]}, or choose another --model"
+        raise refusal
+
+
+def _refusal(family: type[Any], source: type[Any]) -> DataError | None:
+    refused: list[DataError] = []
+    for model, data in product(family.examples(), source.examples()):
+        with suppress(Exception):  # what else is wrong with them is for `check` to tell
+            data.prepare()
+            facts = data.spec()
+            try:
+                model.ladder(1.0, 1e6, facts)
+            except DataError as error:
+                refused.append(error)
+                continue
+        return None
+    return next(iter(refused), None)
 
 
 def init_text(model: str, data: str, preset: Literal["quick", "thorough"]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from flops_fit.components import DataSpec, Size
-from flops_fit.config import probe_data, probe_flops, probe_ladder, probe_model, probe_outputs
+from flops_fit.config import probe_data, probe_flops, probe_ladder, probe_model, probe_outputs, probe_unit
 from flops_fit.config.device import Precision, resolve_precision
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.subject import Subject, calling
@@ -80,6 +81,7 @@ ROUNDS: tuple[Mapping[Check, str], ...] = (
     {
         probe_model.check_reported: "loss",
         probe_model.check_initial_loss: "loss",
+        probe_unit.check_nats: "loss",
         probe_model.check_gradients: "model",
         probe_model.check_batch_is_kept: "model",
         probe_outputs.check_evaluation_mode: "model",
@@ -112,7 +114,9 @@ def probe(spec: SweepSpec) -> Probe:
     with calling(spec.data, "prepare()"):
         spec.data.prepare()
     subject = Subject(spec)
-    with torch.random.fork_rng(devices=[]):  # the caller's generator stays where it was
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # Torch's hint at a loss that broadcasts comes before our own answer, without a fix.
+        warnings.filterwarnings("ignore", "Using a target size", UserWarning)
         for checks in ROUNDS:
             _raise_together(_failures(checks, subject).values(), spec)
     return replace(

@@ -11,9 +11,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from flops_fit.components import Component
+from flops_fit.config.design import DesignSpec
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
-from flops_fit.config.names import near_name, no_length_of_a_run
+from flops_fit.config.names import LISTED_SIZES, near_name, no_such_option
 from flops_fit.config.spec import SweepSpec
 from flops_fit.config.training import TrainingSpec
 from flops_fit.config.written import Place, Written
@@ -27,7 +28,13 @@ def find_problems(error: ValidationError, written: Written) -> tuple[Problem, ..
     for detail in error.errors(include_url=False):
         spot = _spot(detail, written.values)
         found.setdefault(spot.place, (spot, []))[1].append(detail)
-    ordered = sorted(found.values(), key=lambda pair: written.line(pair[0].place))
+    renamed = {
+        (*spot.place[:-1], _meant(spot))
+        for spot, details in found.values()
+        if details[0]["type"] == "extra_forbidden"
+    }
+    told = [pair for place, pair in found.items() if pair[1][0]["type"] != "missing" or place not in renamed]
+    ordered = sorted(told, key=lambda pair: written.line(pair[0].place))
     return tuple(_problem(details, spot, written.where(spot.place)) for spot, details in ordered)
 
 
@@ -130,20 +137,46 @@ def _completed(spot: _Spot) -> str:
 
 
 def _unknown(spot: _Spot, where: str) -> Problem:
-    names = sorted(spot.owner.model_fields) if spot.owner else []
-    section = next((f"{name}.{spot.name}" for name in names if spot.name in _fields_beneath(spot, name)), "")
-    move = f"write it as `{section}`" if section else ""
-    near = near_name(spot.name, names)
+    names = _names(spot)
     return Problem(
         where=where,
         problem=f"there is no such field; allowed: {', '.join(names)}" if names else "there is no such field",
-        fix=_no_length(spot) or move or (near and f"use {near!r}") or f"remove `{spot.name}`",
+        fix=_instead(spot) or _renamed(spot) or f"remove `{spot.name}`",
         code="unknown-field",
     )
 
 
-def _no_length(spot: _Spot) -> str:
-    return no_length_of_a_run(spot.name) if spot.owner in (SweepSpec, TrainingSpec) else ""
+def _names(spot: _Spot) -> list[str]:
+    return sorted(spot.owner.model_fields) if spot.owner else []
+
+
+def _instead(spot: _Spot) -> str:
+    """Say what to do about a name that means no field of its section."""
+    section = next((f"{n}.{spot.name}" for n in _names(spot) if spot.name in _fields_beneath(spot, n)), "")
+    why = no_such_option(spot.name) if spot.owner in (SweepSpec, TrainingSpec) else ""
+    return why or _sizes(spot) or (f"write it as `{section}`" if section else "")
+
+
+def _sizes(spot: _Spot) -> str:
+    is_list = isinstance(spot.around, Mapping) and isinstance(spot.around.get(spot.name), list | tuple)
+    return LISTED_SIZES if is_list and "size" in spot.name and spot.owner in (SweepSpec, DesignSpec) else ""
+
+
+def _meant(spot: _Spot) -> str:
+    return "" if _instead(spot) else near_name(spot.name, _names(spot))
+
+
+def _renamed(spot: _Spot) -> str:
+    near = _meant(spot)
+    if near in _still_needed(spot):
+        return f"rename it to `{near}`"
+    return near and f"use {near!r}"
+
+
+def _still_needed(spot: _Spot) -> set[str]:
+    fields = spot.owner.model_fields if spot.owner else {}
+    given = spot.around if isinstance(spot.around, Mapping) else {}
+    return {name for name, field in fields.items() if field.is_required() and name not in given}
 
 
 def _fields_beneath(spot: _Spot, name: str) -> Mapping[str, FieldInfo]:

@@ -15,7 +15,7 @@ from flops_fit.components import DataSource, FitForm, FlopCounter, LossFunction,
 from flops_fit.config.design import DesignSpec
 from flops_fit.config.flow import flow
 from flops_fit.config.from_registry import FromRegistry
-from flops_fit.config.rules import CLOSED, broken_rule
+from flops_fit.config.rules import CLOSED, Count, broken_rule, in_figures
 from flops_fit.config.training import TrainingSpec
 
 DECADE = 10.0
@@ -32,9 +32,9 @@ class BudgetRange(BaseModel):
 
     model_config = CLOSED
 
-    start: float = Field(gt=0, examples=[1e15])
+    start: Count = Field(gt=0, examples=[1e15])
     """Smallest budget, FLOPs."""
-    stop: float = Field(gt=0, examples=[1e17])
+    stop: Count = Field(gt=0, examples=[1e17])
     """Largest budget, FLOPs."""
     count: int = Field(default=MIN_BUDGETS, ge=2)
     """How many budgets, both ends included."""
@@ -49,10 +49,10 @@ class BudgetRange(BaseModel):
 def _spelt_out(budgets: object) -> object:
     """List the budgets of a range; refuse what cannot be spent, and show what is left without it."""
     if isinstance(budgets, dict):
-        return BudgetRange.model_validate(budgets).budgets()
+        return _in_order(BudgetRange.model_validate(budgets)).budgets()
     if isinstance(budgets, str) or not isinstance(budgets, Iterable):
-        raise _not_several(budgets)
-    given = tuple(budgets)
+        raise _not_several(in_figures(budgets))
+    given: tuple[Any, ...] = tuple(map(in_figures, budgets))
     if bad := [budget for budget in given if not _can_be_spent(budget)]:
         good = sorted({float(budget) for budget in given if _can_be_spent(budget)})
         raise broken_rule(
@@ -61,6 +61,17 @@ def _spelt_out(budgets: object) -> object:
             code="bad-budget",
         )
     return given
+
+
+def _in_order(asked: BudgetRange) -> BudgetRange:
+    if asked.start > asked.stop:
+        swapped = {"start": asked.stop, "stop": asked.start, "count": asked.count}
+        raise broken_rule(
+            f"start = {flow(asked.start)} is above stop = {flow(asked.stop)}",
+            fix=f"write `budgets: {flow(swapped)}`",
+            code="unsorted-budgets",
+        )
+    return asked
 
 
 def _not_several(budget: Any) -> PydanticCustomError:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from flops_fit.config.rules import CLOSED, broken_rule
+from flops_fit.config.rules import CLOSED, Count, broken_rule
 
 
 class RateScaling(BaseModel):
@@ -12,7 +12,7 @@ class RateScaling(BaseModel):
 
     model_config = CLOSED
 
-    at: float = Field(gt=0)
+    at: Count = Field(gt=0)
     """Parameters of a model that trains at `lr` itself."""
     exponent: float
     """Usually negative: without a parametrisation such as u-muP, larger models want lower rates."""

@@ -116,7 +116,10 @@ def _from_yaml(text: str, name: str) -> Written:
         values: Any = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _broken(name, "YAML", str(error.problem), mark.line + 1 if mark else None) from None
+        line = mark.line + 1 if mark else None
+        is_tab = "character '\\t'" in str(error.problem)
+        fix = f"replace the tab in line {line} by spaces" if is_tab else ""
+        raise _broken(name, "YAML", str(error.problem), line, fix) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _broken(name, "YAML", str(error), None) from None
     return Written(values=values, name=name, lines=_lines(node, name) if node else {})
@@ -178,10 +181,10 @@ def _is_provenance(values: object) -> bool:
     return isinstance(values, dict) and {"spec", "versions"} <= values.keys()
 
 
-def _broken(name: str, language: str, reason: str, line: int | None) -> SpecError:
+def _broken(name: str, language: str, reason: str, line: int | None, fix: str = "") -> SpecError:
     return SpecError(
         f"{name}{f':{line}' if line else ''}: not readable as {language}: {reason}",
-        fix=f"correct the syntax there, or write a spec to start from with `{EXAMPLE}`",
+        fix=fix or f"correct the syntax there, or write a spec to start from with `{EXAMPLE}`",
         code="broken-syntax",
     )
 

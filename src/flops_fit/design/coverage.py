@@ -30,9 +30,7 @@ MOST_EPOCHS_TO_FIT = 100.0
 """Epochs up to which a form that knows of repetition is offered: beyond, data are worth hardly more."""
 KNOWS_REPETITION = "data_constrained"
 """The fit form in which epochs beyond the first count for less."""
-_LESS_REPETITION = "use more data, lower the budgets, or raise design.n_min"
-FEW_HELD_OUT = 1000
-"""Held-out units below which the luck of the draw shows in every loss: its noise falls as 1/sqrt(n)."""
+_LESS_REPETITION = "lower the budgets; or use more data, or raise design.n_min"
 ON_TARGET = 0.01
 """A run may miss the FLOPs of its budget by this fraction, because steps are whole."""
 
@@ -58,8 +56,6 @@ def check_coverage(runs: Sequence[PlannedRun], spec: SweepSpec, data: DataSpec) 
 
 def probe_findings(probe: Probe) -> Iterator[Finding]:
     """Hand on what the probes saw that is no error."""
-    if probe.n_held_out is not None and probe.n_held_out < FEW_HELD_OUT:
-        yield _few_held_out(probe.n_held_out, probe.data.unit)
     for caveat in probe.caveats:
         yield Finding(
             code="probe-caveat",
@@ -67,18 +63,6 @@ def probe_findings(probe: Probe) -> Iterator[Finding]:
             message=caveat if caveat.endswith(".") else f"{caveat}.",
             action="keep it in mind when reading the results",
         )
-
-
-def _few_held_out(n_units: int, unit: str) -> Finding:
-    return Finding(
-        code="few-held-out",
-        severity="warning" if n_units < FEW_HELD_OUT / 10 else "info",
-        message=f"Every loss is a mean over only {n_units} held-out {unit}{'' if n_units == 1 else 's'}, and "
-        "carries the luck of these few: intervals do not know of it.",
-        action=f"hold out {FEW_HELD_OUT} or more, in Python `eval_dataset`",
-        value=n_units,
-        threshold=FEW_HELD_OUT,
-    )
 
 
 def cells_left_out(too_short: Mapping[float, Sequence[str]], spec: SweepSpec) -> tuple[Finding, ...]:
@@ -275,11 +259,13 @@ def _count(runs: Sequence[object]) -> str:
 def _learning_rate(runs: Sequence[PlannedRun], spec: SweepSpec) -> list[Finding]:
     if spec.model.lr_transfers or spec.training.lr == "auto" or spec.training.lr_scaling is not None:
         return []
+    is_default = spec.training.lr is None
     finding = Finding(
         code="one-learning-rate",
-        severity="info",
-        message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}; where the "
-        "best rate depends on the size, N* is biased.",
+        severity="warning" if is_default else "info",
+        message=f"Every size of {spec.model.label} trains at the learning rate {runs[0].lr:g}"
+        f"{', the default, which nobody chose for it' if is_default else ''}; where the best rate depends on "
+        "the size, N* is biased.",
         action="write training.lr: auto, which compares rates at several sizes; or use a parametrisation "
         "that transfers",
     )

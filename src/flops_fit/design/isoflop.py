@@ -13,6 +13,7 @@ from flops_fit.design.audit import audited_runs
 from flops_fit.design.batch_rule import batch_findings
 from flops_fit.design.coverage import cells_left_out, check_coverage, probe_findings
 from flops_fit.design.grid import PlannedRun, SweepPlan
+from flops_fit.design.held_out import few_held_out
 from flops_fit.design.identity import content_hash, run_identity, trunk_identity
 from flops_fit.design.phases import phases_of
 from flops_fit.design.rate_findings import tuning_ahead
@@ -48,7 +49,12 @@ def plan_sweep(spec: SweepSpec, probe: Probe) -> SweepPlan:
         share_steps=spec.training.mode == "trunks",
         audited=audited_runs(runs, spec.training),
         data=probe.data,
-        findings=(*skipped, *check_coverage(runs, spec, probe.data), *probe_findings(probe)),
+        findings=(
+            *skipped,
+            *check_coverage(runs, spec, probe.data),
+            *few_held_out(probe, spec.data),
+            *probe_findings(probe),
+        ),
     )
     return replace(
         plan, findings=(*tuning_ahead(plan, spec), *plan.findings, *batch_findings(runs, probe.data))
@@ -165,6 +171,6 @@ def _nothing_to_train(spec: SweepSpec, grid: Sequence[_Row]) -> SpecError:
         )
     return SpecError(
         f"No run has design.min_steps = {spec.design.min_steps} steps; the longest has {longest}.",
-        fix=how_to_reach(Subject(spec), "raise the budgets, or lower training.batch_size"),
+        fix=how_to_reach(Subject(spec), "lower training.batch_size"),
         code="empty-plan",
     )

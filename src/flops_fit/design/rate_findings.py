@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flops_fit.config.flow import flow
 from flops_fit.config.spec import SweepSpec
 from flops_fit.design.grid import Finding, SweepPlan
-from flops_fit.design.rates import CHECK_TRIALS, SEARCH_TRIALS, Valley, tuning_cells
+from flops_fit.design.rates import CHECK_TRIALS, SEARCH_TRIALS, Valley, exponent_of, octaves_by, tuning_cells
 
 MAX_LOST = 0.01
 """Share of its loss that a size may lose by its rate; beyond, losses are tilted by tuning.
@@ -17,6 +18,7 @@ Where it is lost over a factor of 8 in size, N* of Hoffmann et al. 2022, arXiv:2
 at 1e17 to 1e21 FLOPs. How many octaves that takes depends on how sharply losses bend with the rate.
 """
 _SCALE_RATES = "let the model family scale its rates with the size (`param_groups`), as u-muP does"
+_LEAVE_OUT = "leave out the sizes that are farthest off, by design.n_min or design.n_max"
 
 MAX_SHIFT = 1.25
 """Factor by which N* may change where every size trains at its own best rate."""
@@ -93,11 +95,31 @@ def _transfer(tuning: Tuning) -> list[Finding]:
         code="tilted-by-tuning" if tilted else "rate-transfers",
         severity="warning" if tilted else "info",
         message=f"The best learning rate is {found}: up to {drift:.2g} octaves away.",
-        action=_SCALE_RATES if tilted else "nothing",
+        action=_to_suit_all_sizes(tuning) if tilted else "nothing",
         value=_lost(worst),
         threshold=MAX_LOST,
     )
     return [finding]
+
+
+def _to_suit_all_sizes(tuning: Tuning) -> str:
+    """Name what brings sizes closer to their best rates; a family that scales rates is not told to do so."""
+    ways = [*_power(tuning), *([] if tuning.spec.model.lr_transfers else [_SCALE_RATES]), _LEAVE_OUT]
+    return "; or ".join(ways)
+
+
+def _power(tuning: Tuning) -> list[str]:
+    """Write down the power of N that best rates follow, if the worst size would lose less under it."""
+    middle, others, before = tuning.middle, tuning.others, tuning.spec.training.lr_scaling
+    exponent = exponent_of(middle, others)
+    scaled = [valley.seen_from(octaves_by(exponent, valley, middle)) for valley in others]
+    if max(map(_lost, scaled)) >= max(map(_lost, others)):
+        return []
+    written = {
+        "at": middle.run.size.n_params,
+        "exponent": round(exponent + (before.exponent if before else 0.0), 2),
+    }
+    return [f"write `training.lr_scaling: {flow(written)}`, a power of N that is closer to these best rates"]
 
 
 def _lost(valley: Valley) -> float:
@@ -135,7 +157,9 @@ def _shift(tuning: Tuning) -> Finding:
         message=f"At {budget:.3g} FLOPs, half the learning rate moves N* by a factor of "
         f"{math.exp(lower - shared):.2f} and twice the rate by {math.exp(higher - shared):.2f}; with its own "
         f"best rate for each size N* would be {1 / shift:.2f} times what it is (from three sizes).",
-        action=f"{_SCALE_RATES}; read N* as uncertain by that factor" if far else "nothing",
+        action=f"{_to_suit_all_sizes(tuning)}; until then read N* as uncertain by that factor"
+        if far
+        else "nothing",
         value=shift,
         threshold=MAX_SHIFT,
     )

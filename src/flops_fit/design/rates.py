@@ -132,12 +132,17 @@ def exponent_of(middle: Valley, others: Sequence[Valley]) -> float:
 
     A sharper valley says more about where its bottom is; one that bends nowhere says nothing.
     """
-    log2_n = [math.log2(valley.run.size.n_params / middle.run.size.n_params) for valley in others]
+    log2_n = [octaves_by(1.0, valley, middle) for valley in others]
     spread = math.fsum(v.curvature * x * x for v, x in zip(others, log2_n, strict=True))
     rise = math.fsum(
         v.curvature * x * (v.octaves - middle.octaves) for v, x in zip(others, log2_n, strict=True)
     )
     return round(rise / spread, 2) if spread else 0.0
+
+
+def octaves_by(exponent: float, valley: Valley, middle: Valley) -> float:
+    """Return how far a rate that goes as N^exponent moves from the middle size to that of `valley`."""
+    return exponent * math.log2(valley.run.size.n_params / middle.run.size.n_params)
 
 
 def _best(losses: Losses) -> int:

@@ -9,7 +9,7 @@ from flops_fit.design.isoflop import plan_sweep
 from flops_fit.errors import SpecError
 
 _OF_BUDGETS = {"empty-budget", "too-little-to-fit", "many-epochs"}
-"""What other budgets may mend."""
+"""What other budgets may mend: their actions tell of budgets first, and after "; or " of the rest."""
 
 
 def probe_worth_training(spec: SweepSpec) -> Probe:
@@ -35,6 +35,12 @@ def check_worth_training(plan: SweepPlan, spec: SweepSpec) -> None:
         first = errors[0]
         raise SpecError(
             f"This plan gives no answer to rely on: {' '.join(error.message for error in errors)}",
-            fix=how_to_reach(Subject(spec), first.action) if first.code in _OF_BUDGETS else first.action,
+            fix=_budgets_within_reach(spec, first.action) if first.code in _OF_BUDGETS else first.action,
             code=first.code,
         )
+
+
+def _budgets_within_reach(spec: SweepSpec, action: str) -> str:
+    """Name budgets in figures where such are found, and then only the rest of what `action` advises."""
+    advice = how_to_reach(Subject(spec))
+    return f"{advice} (or {action.partition('; or ')[2]})" if advice else action

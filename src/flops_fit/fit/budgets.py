@@ -70,7 +70,7 @@ def budgets_of(points: Points) -> tuple[Budget, ...]:
 def _flops(name: float, flops: Floats) -> float:
     """Take a budget at its name where the runs bear it out, else at their median compute."""
     median = float(np.median(flops))
-    return name if name > 0 and abs(np.log(name / median)) < 0.3 else median
+    return name if name > 0 and abs(np.log(name) - np.log(median)) < 0.3 else median
 
 
 def _excess_compute(points: Points, members: list[Rows], budgets: Floats) -> list[Floats]:

@@ -40,6 +40,8 @@ class Parabola:
     """How the coefficients move with the ln loss of each run, 0 outside the window; shape (3, n_runs)."""
     residuals: Floats
     """ln loss less the parabola; NaN for runs outside the window or all but ignored; shape (n_runs,)."""
+    misses: Floats
+    """The same of every run in the window, ignored or not, shape (n in the window,)."""
     powers: Floats
     """1, z and z² of every run, shape (n_runs, 3)."""
     n_runs: int
@@ -111,6 +113,7 @@ def fit_parabola(
         covariance=covariance,
         response=response,
         residuals=np.where(used & ~ignored, residuals, np.nan),
+        misses=residuals[used],
         powers=powers,
         n_runs=int(used.sum()),
         n_outliers=int(ignored.sum()),

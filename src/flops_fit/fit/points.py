@@ -60,6 +60,12 @@ class Points:
         run_ids = tuple(run_id for run_id, chosen in zip(self.run_ids, rows, strict=True) if chosen)
         return replace(self, run_ids=run_ids, **kept)
 
+    def what(self, run: int) -> str:
+        """Say size and compute of a run that has no name but a hash; empty where it is a line of a table."""
+        if self.origins == ("imported",):
+            return ""
+        return f"N = {self.n_params[run]:.3g} at {self.flops[run]:.3g} FLOPs"
+
     @property
     def simulated(self) -> bool:
         """Whether any loss was drawn instead of trained."""

@@ -14,6 +14,7 @@ from scipy.special import chdtri
 
 from flops_fit.fit.arrays import Floats, Ints
 from flops_fit.fit.budgets import Budget
+from flops_fit.fit.counting import robust_scale
 from flops_fit.fit.parabola import Parabola
 
 _PRIOR_VARIANCE, _PRIOR_RUNS = 0.003**2, 3
@@ -75,6 +76,16 @@ def pooled_noise(parabolas: Sequence[Parabola], noise: float) -> float:
     each = np.array([p.squares for p in spare]) / np.maximum(dof, 0.5)
     squares = np.sum(np.minimum(each, 4 * np.median(each)) * dof) + _PRIOR_RUNS * _PRIOR_VARIANCE
     return float(np.sqrt(squares / (dof.sum() + _PRIOR_RUNS)))
+
+
+def typical_miss(parabolas: Sequence[Parabola]) -> float:
+    """Return the robust scale of all residuals, also of runs that were ignored; 0 if no run is to spare.
+
+    A parabola may pass through three runs whatever they scatter by, so its three smallest residuals are left
+    out, as Maechler's `lmrob.lar` does for least absolute deviations (R package robustbase).
+    """
+    spare = np.concatenate([np.sort(np.abs(p.misses))[3:] for p in parabolas])
+    return robust_scale(spare) if len(spare) else 0.0
 
 
 def share_trunks(budgets: Sequence[Budget]) -> bool:

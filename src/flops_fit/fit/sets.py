@@ -11,6 +11,7 @@ from flops_fit.errors import FitError, by_interface, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.counting import bisquare, robust_scale
 from flops_fit.runs import RunRecord
+from flops_fit.text_columns import some
 
 OF_SETS = frozenset({"several-sets", "unnamed-sets"})
 """Codes of the findings that a table mixes sets of runs."""
@@ -33,10 +34,14 @@ def about_sets(
 
     Args:
         records: The runs of a table.
-        labels: Its columns of text; flags, names of single runs and rare values tell no sets.
+        labels: Its columns of text; flags, names of runs and rare values tell no sets.
         check: Raises a FitError for runs that cannot be fitted; only sets that can are offered.
     """
-    ratios = {column: _ratio(records, cells) for column, cells in labels.items()}
+    ratios = {
+        column: _ratio(records, cells)
+        for column, cells in labels.items()
+        if not _names_runs(records, cells, check)
+    }
     if not ratios or (ratio := max(ratios.values())) < _WORTH_A_WORD:
         return ()
     column = max(ratios, key=lambda name: ratios[name])
@@ -55,6 +60,15 @@ def about_sets(
             threshold=_WORTH_A_WORD,
         ),
     )
+
+
+def _names_runs(
+    records: Sequence[RunRecord], cells: Sequence[str], check: Callable[[Sequence[RunRecord]], None]
+) -> bool:
+    """Whether each value goes with one size and is no set to fit: it names curves of single models."""
+    large, _ = _by_size(records, cells)
+    sizes = {(cell, r.n_params) for r, cell in zip(records, cells, strict=True) if cell in large}
+    return len(sizes) == len(large) and all(_refusal(records, cells, name, check) for name in large)
 
 
 def _refusal(
@@ -100,9 +114,8 @@ def _not_compared(names: Sequence[str]) -> str:
     """Name the sets that no choice is offered for."""
     if not names:
         return ""
-    listed = ", ".join(repr(name) for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f" Left out, for having fewer than {_FEWEST_RUNS} runs with a loss: {listed}{more}."
+    listed = some([repr(name) for name in names], _NAMED)
+    return f" Left out, for having fewer than {_FEWEST_RUNS} runs with a loss: {listed}."
 
 
 def _usable(records: Sequence[RunRecord]) -> list[int]:

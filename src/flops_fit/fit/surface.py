@@ -169,19 +169,17 @@ def _left_out(points: Points, used: Points, surface: FormSurface, fit: RobustFit
     """Say of each run that does not count how far from the optimum it is."""
     kept, theta = set(used.run_ids), surface.theta(fit.work)
     return tuple(
-        Excluded(run_id=run_id, reason=_far(n_params, _best(surface.form, theta, flops, points)))
-        for run_id, n_params, flops in zip(points.run_ids, points.n_params, points.flops, strict=True)
+        Excluded(run_id=run_id, reason=_far(surface.form, theta, points, i))
+        for i, run_id in enumerate(points.run_ids)
         if run_id not in kept
     )
 
 
-def _best(form: SurfaceForm, theta: Floats, flops: float, points: Points) -> float:
-    return form.optimum(theta, float(flops), points.flops_per_unit).n_params
-
-
-def _far(n_params: float, best: float) -> str:
-    times = f"{n_params / best:.3g} times" if n_params > best else f"1/{best / n_params:.3g} of"
-    return f"its N is {times} the best at its compute, too far for the surface to follow"
+def _far(form: SurfaceForm, theta: Floats, points: Points, run: int) -> str:
+    ratio = points.n_params[run] / form.optimum(theta, points.flops[run], points.flops_per_unit).n_params
+    times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+    far = f"its N is {times} the best at its compute, too far for the surface to follow"
+    return f"{what}: {far}" if (what := points.what(run)) else far
 
 
 def _bound(surface: FormSurface, work: Floats) -> NDArray[np.bool_]:

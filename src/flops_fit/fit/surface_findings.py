@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flops_fit.design import Finding
 from flops_fit.fit.structure import IMPLAUSIBLE
 from flops_fit.fit.surface import SurfaceLaw
+from flops_fit.text_columns import some
 
 _ARRIVED = 1e-6
 """Share of the objective that one more step may still promise at a minimum."""
@@ -83,8 +84,7 @@ def _about_intervals(surface: SurfaceLaw) -> Finding:
 
 
 def _about_left_out(surface: SurfaceLaw) -> Finding:
-    some = "; ".join(f"{run.run_id} ({run.reason})" for run in surface.left_out[:_NAMED])
-    more = len(surface.left_out) - _NAMED
+    named = some([f"{run.run_id} ({run.reason})" for run in surface.left_out], _NAMED, between="; ")
     window = surface.window
     gain = (
         f": without them forecasts err by {window.error:.2%} instead of {window.error_of_all:.2%}"
@@ -95,7 +95,7 @@ def _about_left_out(surface: SurfaceLaw) -> Finding:
         code="left-out-runs",
         severity="warning",
         message=f"{len(surface.left_out)} runs far from the optimum do not count for {surface.name!r}"
-        f"{gain}. They are {some}{f' and {more} more' if more > 0 else ''}.",
+        f"{gain}. They are {named}.",
         action=f"to keep them, fit {{kind: {surface.name}, keep_far_runs_because: <your reason>}}",
     )
 

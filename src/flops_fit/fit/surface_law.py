@@ -23,6 +23,8 @@ from flops_fit.plugins import registry
 from flops_fit.quantities import Interval
 
 _NORMAL = 1.959964
+_LARGEST_LOG = 700.0
+"""Of what a float can hold; ends beyond it know nothing anyway."""
 
 
 def _form_from_json(stored: Any) -> SurfaceForm:
@@ -203,5 +205,5 @@ def _deviations(value: float, draws: Floats) -> tuple[float, float]:
 
 
 def _exponential(log: Estimate) -> Estimate:
-    low, high = np.exp([log.interval.low, log.interval.high])
+    low, high = np.exp(np.clip([log.interval.low, log.interval.high], -_LARGEST_LOG, _LARGEST_LOG))
     return Estimate(value=float(np.exp(log.value)), interval=Interval(float(low), float(high), LEVEL))

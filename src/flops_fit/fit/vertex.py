@@ -14,7 +14,7 @@ import numpy as np
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget
 from flops_fit.fit.parabola import Parabola, Vertex, fit_parabola, nearby
-from flops_fit.fit.scatter import beliefs, covariance_of, pooled_noise, trunk_correlation
+from flops_fit.fit.scatter import beliefs, covariance_of, pooled_noise, trunk_correlation, typical_miss
 
 CURVATURE_SCATTER = 0.25
 """Relative standard deviation of a budget's curvature around the shared trend."""
@@ -25,6 +25,8 @@ _CURVATURE_PRIOR_SD = np.array([1.0, 0.10])
 _LEAST_CURVATURE = 0.2
 """Of the shared curvature, below which no budget's own goes."""
 _FIRST_NOISE = 0.005
+_INCONSISTENT = 2.0
+"""Times the noise, beyond which the typical miss of all runs shows that too many of them were ignored."""
 _PASSES = 6
 
 
@@ -62,11 +64,28 @@ class Vertices:
 
 def locate_vertices(budgets: Sequence[Budget], *, window: float) -> Vertices:
     """Locate every budget's minimum from the runs within `window` e-folds of its best one."""
+    found = _settle(budgets, window, _FIRST_NOISE)
+    scatter = typical_miss(found.parabolas)
+    if scatter > _INCONSISTENT * found.noise:
+        # Cutoffs of six times a noise that starts too low leave out ever more runs, until the rest agree.
+        found = _settle(budgets, window, scatter)
+    return _guarded(budgets, found)
+
+
+class _Settled(NamedTuple):
+    parabolas: Sequence[Parabola]
+    log_flops: Floats
+    log_curvature: Floats
+    noise: float
+
+
+def _settle(budgets: Sequence[Budget], window: float, noise: float) -> _Settled:
+    """Let parabolas, shared curvature and noise settle, from a first idea of the noise."""
     log_flops = np.array([b.log_flops for b in budgets])
     past_top = log_flops - log_flops[-1]
     log_loss = _losses_at_the_budget(budgets, log_flops)
     centres = np.array([b.log_n[b.best] for b in budgets])
-    log_curvature, noise = _CURVATURE_PRIOR, _FIRST_NOISE
+    log_curvature = _CURVATURE_PRIOR
     for turn in range(_PASSES):
         near = [nearby(b.log_n - c, window) for b, c in zip(budgets, centres, strict=True)]
         believed = beliefs(budgets, log_loss, near, noise)
@@ -82,7 +101,7 @@ def locate_vertices(budgets: Sequence[Budget], *, window: float) -> Vertices:
         if turn == 0:
             found = _vertices_of(parabolas, curvature_at(log_curvature, past_top))
             centres = _recentred(budgets, centres, np.array([v.log_n for v in found]))
-    return _guarded(budgets, parabolas, log_flops, log_curvature, noise)
+    return _Settled(parabolas, log_flops, log_curvature, noise)
 
 
 def without(vertices: Vertices, left_out: int) -> Vertices:
@@ -147,14 +166,9 @@ def _vertices_of(parabolas: Sequence[Parabola], expected: Floats) -> list[Vertex
     return [p.vertex(_LEAST_CURVATURE * k) for p, k in zip(parabolas, expected, strict=True)]
 
 
-def _guarded(
-    budgets: Sequence[Budget],
-    parabolas: Sequence[Parabola],
-    log_flops: Floats,
-    log_curvature: Floats,
-    noise: float,
-) -> Vertices:
+def _guarded(budgets: Sequence[Budget], settled: _Settled) -> Vertices:
     """Give vertices beyond the sizes trained, or of too few sizes, the variance they deserve."""
+    parabolas, log_flops, log_curvature, noise = settled
     expected = curvature_at(log_curvature, log_flops - log_flops[-1])
     found = _vertices_of(parabolas, expected)
     least_var = np.array([(v.log_n_var, v.log_loss_var) for v in found])

@@ -11,7 +11,7 @@ from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.fit.surface_law import SurfaceLaw
 from flops_fit.quantities import Allocation, Interval
 from flops_fit.result.doubts import Doubt, doubts_beyond_runs, doubts_off_optimum
-from flops_fit.result.inverse import best_data, best_size, flops_where, least_loss, size_of_cost
+from flops_fit.result.inverse import Found, best_data, best_size, flops_where, least_loss, size_of_cost
 from flops_fit.result.life import Serving
 from flops_fit.result.machine import Duration, Machine
 from flops_fit.result.near_optimal import noise_of_a_run
@@ -159,10 +159,11 @@ def _at_least_as_open(excess: Estimate, loss: Estimate, least: float) -> Estimat
 
 
 def _for_size(law: ScalingLaw, n_params: float) -> Prediction:
-    flops = flops_where(law, best_size(law, n_params))
-    per_unit, level = law.points.flops_per_unit(n_params), flops.interval.level
+    found = flops_where(law, best_size(law, n_params))
+    flops, per_unit = found.flops, law.points.flops_per_unit(n_params)
+    level = flops.interval.level
     return replace(
-        predict(law, flops.value),
+        _at(law, found),
         flops_interval=flops.interval,
         n_params=n_params,
         n_params_interval=_exactly(n_params),
@@ -172,10 +173,11 @@ def _for_size(law: ScalingLaw, n_params: float) -> Prediction:
 
 
 def _for_data(law: ScalingLaw, n_units: float) -> Prediction:
-    flops = flops_where(law, best_data(law, n_units))
+    found = flops_where(law, best_data(law, n_units))
+    flops = found.flops
     sizes = [size_of_cost(law, c / n_units) for c in (flops.value, flops.interval.low, flops.interval.high)]
     return replace(
-        predict(law, flops.value),
+        _at(law, found),
         flops_interval=flops.interval,
         n_params=sizes[0],
         n_params_interval=Interval(sizes[1], sizes[2], flops.interval.level),
@@ -185,8 +187,14 @@ def _for_data(law: ScalingLaw, n_units: float) -> Prediction:
 
 
 def _for_loss(law: ScalingLaw, loss: float) -> Prediction:
-    flops = flops_where(law, least_loss(law, loss))
-    return replace(with_uncertain_flops(law, predict(law, flops.value), flops.interval), loss=loss)
+    found = flops_where(law, least_loss(law, loss))
+    return replace(with_uncertain_flops(law, _at(law, found), found.flops.interval), loss=loss)
+
+
+def _at(law: ScalingLaw, found: Found) -> Prediction:
+    """Return the optimum at a compute that was found, with what is doubtful about that."""
+    best = predict(law, found.flops.value)
+    return with_doubts(law, best, (*best.doubts, *found.doubts))
 
 
 def _served(law: ScalingLaw, question: Question) -> Prediction:

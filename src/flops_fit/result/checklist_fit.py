@@ -8,6 +8,7 @@ from flops_fit.fit.surface import SurfaceLaw
 from flops_fit.result import numbers
 from flops_fit.result.checklist_answer import Answer
 from flops_fit.result.describe import about_runs
+from flops_fit.text_columns import some
 
 _NAMED = 5
 
@@ -123,10 +124,9 @@ def _points_used(law: ScalingLaw) -> str:
     if not left_out:
         used = " ".join(line.strip() for line in about_runs(law)) or f"All {len(points)} runs."
         return f"{used} {ignored}".strip()
-    named = "; ".join(f"{run.run_id} ({run.reason})" for run in left_out[:_NAMED])
-    more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+    named = some([f"{run.run_id} ({run.reason})" for run in left_out], _NAMED, between="; ")
     n_runs = len(points) + len(points.excluded)
-    return f"{n_runs - len(left_out)} of {n_runs}; without {named}{more}. {ignored}".strip()
+    return f"{n_runs - len(left_out)} of {n_runs}; without {named}. {ignored}".strip()
 
 
 def _validation(law: ScalingLaw) -> str:

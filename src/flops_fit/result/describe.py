@@ -126,12 +126,17 @@ def _about_parameters(surface: Law) -> list[str]:
     """Give the parameters of a form, by which its numbers can be computed anew."""
     if not isinstance(surface, SurfaceLaw):
         return []
-    named = ", ".join(f"{name} = {_parameter(found)}" for name, found in surface.parameters)
+    named = ", ".join(
+        f"{name} = {_parameter(found, on_bound=name in surface.on_bound)}"
+        for name, found in surface.parameters
+    )
     return wrapped(f"Parameters of {surface.name!r}: {named}.").splitlines()
 
 
-def _parameter(found: Estimate) -> str:
-    return f"{found.value:.4g} ({found.interval.low:.3g} to {found.interval.high:.3g})"
+def _parameter(found: Estimate, *, on_bound: bool) -> str:
+    low, high = f"{found.interval.low:.3g}", f"{found.interval.high:.3g}"
+    interval = "on its bound" if on_bound and low == high else f"{low} to {high}"
+    return f"{found.value:.4g} ({interval})"
 
 
 def _about_second(law: ScalingLaw) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ _SHOWN = (LAW_FILE, REPORT_FILE, Path(PLOT_FILE).parts[0])
 """A law and what shows it."""
 _SUBJECT = ("model", "model_options", "data", "data_options", "loss", "flop_counter", "training", "lr")
 """What makes runs comparable. More budgets or seeds make the same sweep longer."""
+_WORDS = {
+    "model_options": "model",
+    "data_options": "data",
+    "flop_counter": "FLOP counter",
+    "lr": "learning rate",
+}
+"""What users call these; the others by their names."""
 _log = logging.getLogger(__name__)
 
 
@@ -28,14 +36,15 @@ def set_aside(out: Path, origin: MadeFrom) -> None:
     """
     stored = _held(out).get("made_from")
     ours = json.loads(json.dumps({name: getattr(origin, name) for name in _SUBJECT}))
-    if not isinstance(stored, dict) or all(stored.get(name) == ours[name] for name in _SUBJECT):
+    if not isinstance(stored, dict) or not (other := list(_differing(stored, ours))):
         return
     _log.warning(
-        "%s held the law of another sweep, %s on %s; it is in %s now. Its runs are kept: they come back with "
-        "its spec.",
+        "%s held the law of another sweep, %s on %s, which differs in: %s; it is in %s now. Its runs are "
+        "kept: they come back with its spec.",
         out,
         stored.get("model"),
         stored.get("data"),
+        ", ".join(other),
         _moved(out),
     )
 
@@ -48,6 +57,27 @@ def set_aside_unrelated(out: Path, law: ScalingLaw) -> None:
     before = _runs(_held(out))
     if before and not before & _runs(json.loads(law.to_json())):
         _log.warning("%s held the law of other runs; it is in %s now.", out, _moved(out))
+
+
+def _differing(stored: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
+    """Name what differs; of options and settings, which of them, in brackets."""
+    for name in _SUBJECT:
+        before, now = stored.get(name), ours[name]
+        if before != now:
+            which = _keys(before, now) if isinstance(before, dict) and isinstance(now, dict) else []
+            yield _WORDS.get(name, name) + (f" ({', '.join(which)})" if which else "")
+
+
+def _keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name the options that differ; of a dataset of which a few rows are kept, these where only they do."""
+    changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return [f"rows of {key}" if _only_rows(before.get(key), now.get(key)) else key for key in changed]
+
+
+def _only_rows(before: object, now: object) -> bool:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return False
+    return {key for key in {**before, **now} if before.get(key) != now.get(key)} == {"rows"}
 
 
 def _held(out: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from flops_fit.fit import Estimate, ScalingLaw
 from flops_fit.fit.arrays import Floats
 from flops_fit.quantities import Interval
 from flops_fit.result import numbers
+from flops_fit.result.doubts import Doubt
 from flops_fit.result.question import LARGEST
 
 _BELOW, _ABOVE = 1e-3, 1e6
@@ -30,6 +31,15 @@ class Sought:
     """What messages call it, e.g. "a loss of 1.200"."""
     shown: Callable[[float], str]
     """How its values are written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The compute at which a quantity of the optimum has its value."""
+
+    flops: Estimate
+    doubts: tuple[Doubt, ...]
+    """Ends of its interval that are those of the search: nothing bounds it there."""
 
 
 def best_size(law: ScalingLaw, n_params: float) -> Sought:
@@ -70,7 +80,7 @@ def least_loss(law: ScalingLaw, loss: float) -> Sought:
     )
 
 
-def flops_where(law: ScalingLaw, sought: Sought) -> Estimate:
+def flops_where(law: ScalingLaw, sought: Sought) -> Found:
     """Return the compute at which the target is met, and between which computes the interval holds it.
 
     Raises:
@@ -93,7 +103,22 @@ def flops_where(law: ScalingLaw, sought: Sought) -> Estimate:
     high_end = _last_held(held, [value, *rungs[rungs > value]])
     level = sought.of(float(np.exp(value))).interval.level
     ends = Interval(float(np.exp(low_end)), float(np.exp(high_end)), level)
-    return Estimate(value=float(np.exp(value)), interval=ends)
+    return Found(
+        flops=Estimate(value=float(np.exp(value)), interval=ends),
+        doubts=tuple(_unbounded(law, ends, low=low_end == rungs[0], high=high_end == rungs[-1])),
+    )
+
+
+def _unbounded(law: ScalingLaw, ends: Interval, *, low: bool, high: bool) -> Iterator[Doubt]:
+    least, most = law.flops_range
+    if low:
+        times = least / ends.low
+        yield Doubt(
+            "C is bounded by the search alone, to", times, " times below the smallest budget trained."
+        )
+    if high:
+        times = ends.high / most
+        yield Doubt("C is bounded by the search alone, to", times, " times the largest budget trained.")
 
 
 def _ladders(law: ScalingLaw) -> Iterator[Floats]:

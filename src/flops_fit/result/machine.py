@@ -61,15 +61,14 @@ def machine_of(law: ScalingLaw, device: str | float | None, utilisation: float |
     """
     if device is None:
         if utilisation is not None:
-            raise _without_device(utilisation)
+            raise _without_device(law, utilisation)
         return _measured(law)
     found = find_device(str(device))
     if utilisation is None:
         raise FitError(
             f"How much of its peak of {found.peak:.3g} FLOP/s does {found.name} sustain? Nothing says.",
             fix=f"state it: {argument('utilisation', '0.4')} (runs of 405B parameters on H100 "
-            "reached 0.38 to 0.43: Llama 3, arXiv:2407.21783, table 4); leave out the device for the speed "
-            "of the sweep's own machine",
+            "reached 0.38 to 0.43: Llama 3, arXiv:2407.21783, table 4)" + _instead(law, "the device"),
             code="no-utilisation",
         )
     if not 0 < utilisation <= 1:
@@ -123,11 +122,15 @@ def _measured(law: ScalingLaw) -> Machine | None:
     )
 
 
-def _without_device(utilisation: float) -> FitError:
+def _instead(law: ScalingLaw, left_out: str) -> str:
+    """Offer the speed of the sweep's own machine where there is one."""
+    return f"; or leave out {left_out} for the speed of the sweep's own machine" if law.speed else ""
+
+
+def _without_device(law: ScalingLaw, utilisation: float) -> FitError:
     return FitError(
         f"utilisation is {utilisation!r}, but of which device?",
-        fix=f"name one: {text_argument('device', 'H100')}; or leave out the utilisation for the speed of the "
-        "sweep's own machine",
+        fix=f"name one: {text_argument('device', 'H100')}" + _instead(law, "the utilisation"),
         code="no-device",
     )
 

@@ -1,8 +1,11 @@
 """What a law is asked: which of C, N, D, L and tokens to serve are given; it answers the others."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from numbers import Real
 
 from flops_fit.errors import FitError, argument
+from flops_fit.quantities import read_quantity
 
 LARGEST = 1e40
 """No budget, size or amount of data is meant beyond this, and laws would overflow."""
@@ -38,9 +41,9 @@ class Question:
         return frozenset(name for name, value in asdict(self).items() if value is not None)
 
     def __post_init__(self) -> None:
-        """Turn whole numbers into floats; what is no number stays for `check` to refuse."""
+        """Turn numbers of every kind into floats; what is no number stays for `check` to refuse."""
         for name, value in asdict(self).items():
-            if isinstance(value, int):
+            if isinstance(value, Real):
                 object.__setattr__(self, name, float(value))
 
     def check(self) -> None:
@@ -82,9 +85,29 @@ def check_positive(**quantities: float) -> None:
         FitError: `bad-query`.
     """
     for name, value in quantities.items():
-        if not isinstance(value, int | float) or not 0 < value <= LARGEST:
+        if not isinstance(value, Real):
+            raise _no_number(name, value)
+        if not 0 < float(value) <= LARGEST:
             raise FitError(
                 f"{argument(name)} must be a positive number up to {LARGEST:g}; found {value!r}.",
                 fix=f"ask e.g. for {_example(name)}",
                 code="bad-query",
             )
+
+
+def _no_number(name: str, value: object) -> FitError:
+    """Say what stands in the place of one number, and how to ask instead."""
+    found, fix = repr(value), f"ask e.g. for {_example(name)}"
+    if isinstance(value, str):
+        found, fix = f"the text {value!r}", f"give a number: {_unquoted(name, value)}"
+    elif isinstance(value, Iterable):
+        found, fix = f"several: {value!r}", f"ask for one at a time, e.g. {_example(name)}"
+        fix += "; several budgets make a table: result.chinchilla_table([1e18, 1e19])" * (name == "flops")
+    return FitError(f"{argument(name)} must be one number; found {found}.", fix=fix, code="bad-query")
+
+
+def _unquoted(name: str, text: str) -> str:
+    try:
+        return argument(name, f"{read_quantity(text):.15g}")
+    except ValueError:
+        return _example(name)

@@ -154,7 +154,7 @@ def cheapest_for(law: ScalingLaw, loss: float, inference_units: float, *, noise:
     Raises:
         FitError: `inference-dominates`, or `out-of-reach` where no model reaches the loss.
     """
-    least = flops_where(law, least_loss(law, loss)).value
+    least = flops_where(law, least_loss(law, loss)).flops.value
     optimum = law.headline.optimum(least)
     landscape = _Landscape.around(law, inference_units, optimum.n_params.value, (least / 30, least * _SPAN))
 

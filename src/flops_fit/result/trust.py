@@ -52,8 +52,17 @@ def check_known(prediction: Prediction) -> None:
     """Refuse an answer of which not even the order of magnitude is known.
 
     Raises:
-        FitError: `far-extrapolation`.
+        FitError: `undetermined-compute` or `far-extrapolation`.
     """
+    flops = prediction.flops_interval
+    if flops is not None and flops.high > UNKNOWN * flops.low:
+        raise FitError(
+            f"What is asked for may take anything from {flops.low:.3g} to {flops.high:.3g} FLOPs "
+            f"({prediction.flops:.3g} is the best guess): these runs do not tell compute by it.",
+            fix=f"ask what a budget reaches: {argument('flops', f'{prediction.flops:.3g}')}; or take the "
+            f"number as it is: {_accept()}",
+            code="undetermined-compute",
+        )
     sizes = prediction.n_params_interval
     if np.log(sizes.high) - np.log(sizes.low) > np.log(UNKNOWN):
         raise FitError(

@@ -66,7 +66,7 @@ def _same(n_audited: int, distance: float, noise: _Noise) -> Finding:
         code="audited",
         severity="info",
         message=f"{runs} trained once more, alone: {found}.",
-        action="nothing; `training.audit` says how many runs are audited",
+        action="no need to act; `training.audit` says how many runs are audited",
         value=distance,
         threshold=noise.reach,
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from flops_fit.errors import text_argument
 from flops_fit.runs.cells import KINDS, is_blank, number_in
 from flops_fit.runs.columns import NEEDED, Columns
-from flops_fit.runs.complaints import Complaint, some
+from flops_fit.runs.complaints import Complaint
 from flops_fit.runs.ended import ending
 from flops_fit.runs.rows import Row
+from flops_fit.text_columns import some
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 """A number as spreadsheets of much of Europe write it."""
@@ -37,9 +38,11 @@ def unfinished(columns: Columns, rows: Sequence[Row], guess: str | None) -> Iter
 
     `guess` is the layout of a table that gives itself away and was read without one.
     """
-    place = next((i for i, name in enumerate(columns.names) if name.lower() == "state"), 0)
+    place = next((i for i, name in enumerate(columns.names) if name.lower() == "state"), None)
+    if guess is None or place is None:
+        return
     stopped = [row for row in rows if row.cells[place].strip().lower() not in {"finished", ""}]
-    if guess is None or not stopped:
+    if not stopped:
         return
     name = columns.names[place]
     yield Complaint(

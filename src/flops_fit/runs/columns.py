@@ -1,14 +1,22 @@
 """Which column of a table holds what: by our names, by symbols, or as the user says."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flops_fit.errors import by_interface, text_argument
 from flops_fit.runs.cells import number
 from flops_fit.runs.complaints import Complaint
-from flops_fit.runs.guesses import likely, may_be_meant, perplexity, step_counter, units_of_steps
+from flops_fit.runs.guesses import (
+    likely,
+    may_be_meant,
+    part_of_model,
+    perplexity,
+    step_counter,
+    units_of_steps,
+)
 from flops_fit.runs.record import COLUMNS
+from flops_fit.text_columns import some
 
 SYMBOLS = {
     "N": "n_params",
@@ -63,13 +71,17 @@ class Columns:
 
 
 def find_columns(
-    header: Sequence[str], wanted: Mapping[str, str], layout: str | None = None, n_own: int | None = None
+    header: Sequence[str],
+    wanted: Mapping[str, str],
+    layout: str | None = None,
+    n_own: int | None = None,
+    told: Collection[str] = (),
 ) -> tuple[Columns, list[Complaint]]:
     """Find our fields in a header, as `wanted` says (N -> params) and otherwise by name.
 
     Fixes repeat `layout`, which the table was or should be read by, and what of `wanted` is right, so that
     pasting one in the place of what was typed loses nothing. The first `n_own` names are the table's, the
-    others were added by its layout.
+    others were added by its layout. Of the fields `told` fixes say nothing: `layout` will find their columns.
     """
     names = tuple(cell.strip() for cell in header)
     ours = set(COLUMNS)
@@ -81,7 +93,8 @@ def find_columns(
     places = {key: place for key, place in places.items() if key in ours}
     columns = Columns(names=names, places=places, n_own=n_own)
     missing = [name for name in NEEDED if name not in columns.places and name not in asked]
-    fix = _to_paste(columns, wanted, missing, layout)
+    unknown = [name for name in (*NEEDED, "flops") if name not in {*columns.places, *asked, *told}]
+    fix = _to_paste(columns, wanted, unknown if missing else [], layout)
     complaints = [
         *_backwards(given, wanted, fix),
         *_misdirected(columns, wanted, ours, fix),
@@ -109,15 +122,15 @@ def _by_name(names: Sequence[str], ours: set[str]) -> dict[str, int]:
     return by_name | by_symbol | budget
 
 
-def _to_paste(columns: Columns, wanted: Mapping[str, str], missing: Sequence[str], layout: str | None) -> str:
+def _to_paste(columns: Columns, wanted: Mapping[str, str], unknown: Sequence[str], layout: str | None) -> str:
     """Return all options that the table needs, with guesses for what is missing or not there."""
     used = {columns.called(name) for name in columns.places}
     free = [name for name in columns.names if name not in used]
     asked = {key: name for key, name in wanted.items() if SYMBOLS.get(key, key) in COLUMNS}
     pairs = {key: _there(columns, key, name) for key, name in asked.items()}
-    pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in missing}
-    if missing and "flops" not in columns.places and (compute := likely("flops", free)):
-        pairs.setdefault("C", compute)
+    pairs |= {NEEDED[name]: likely(name, free) or _ANY for name in unknown if name in NEEDED}
+    if "flops" in unknown and (compute := likely("flops", free)):
+        pairs["C"] = compute
     rest = [name for name in free if name not in pairs.values()]
     unsaid = _unsaid(pairs)
     if not unsaid:
@@ -199,7 +212,8 @@ def _there(columns: Columns, key: str, column: str) -> str:
         return column
     field = SYMBOLS.get(key, key)
     unasked = columns.called(field) if field in columns.places else _ANY
-    return (difflib.get_close_matches(column, columns.own, n=1) or [unasked])[0]
+    whole = [name for name in columns.own if field != "n_params" or not part_of_model(name)]
+    return (difflib.get_close_matches(column, whole, n=1) or [unasked])[0]
 
 
 def _turned(names: Sequence[str], wanted: Mapping[str, str]) -> Mapping[str, str]:
@@ -273,8 +287,7 @@ def _repeated(columns: Columns) -> Iterator[Complaint]:
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(_clipped(name) for name in names[:most]) or "no columns"
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    return some([_clipped(name) for name in names], most) or "no columns"
 
 
 def _clipped(name: str) -> str:

@@ -5,9 +5,6 @@ from typing import NamedTuple
 
 from flops_fit.errors import TableError
 
-_SHOWN = 5
-"""Rows named per problem."""
-
 
 class Complaint(NamedTuple):
     """One thing wrong with a table."""
@@ -24,9 +21,3 @@ def collected(source: str, complaints: Sequence[Complaint]) -> TableError:
         return TableError(f"{source}: {complaints[0].problem}.", fix=fixes, code=complaints[0].code)
     listed = "".join(f"\n  {i}. {complaint.problem}" for i, complaint in enumerate(complaints, 1))
     return TableError(f"{len(complaints)} problems in {source}:{listed}", fix=fixes, code=complaints[0].code)
-
-
-def some(items: Sequence[str]) -> str:
-    """Name the first few and count the others."""
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more

@@ -1,8 +1,8 @@
-"""Which column of a table is probably meant, and which tool wrote it: suggested in messages, not assumed."""
+"""Which column of a table is probably meant: suggested in messages, not assumed."""
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from flops_fit.runs.markers import sounds_like_perplexity
 
@@ -31,6 +31,15 @@ _PARTS = {
 }
 """What such names contain."""
 
+_PREFERRED = {"n_params": "total", "n_units": "train|seen|total", "flops": "total", "loss": "val|eval|test"}
+"""What the best of several such names contains: the whole model, data trained on, losses on held-out data."""
+
+_PART = re.compile(
+    r"(?:^|_)(?:head|unembed\w*|embed\w*|wte|wpe|transformer|attn|attention|mlp|ffn|scalars)(?:_|$)"
+)
+_ALL_BUT = re.compile(r"(?:^|_)(?:non?|with(?:out)?|incl\w*|excl\w*|and|plus|minus)_")
+"""Before the name of a part: a sum with it, or of all other parts."""
+
 _NOT_MEANT = (
     "per_",
     "lr",
@@ -54,29 +63,12 @@ _RATE = re.compile(r"per_|second|flops?_s$|(?:^|_)(?:[gtp]flops|mfu|peak|hours?|
 """Names of compute that is not of a run: of a unit of data, a second, a device, or by the formula itself."""
 _BATCH = re.compile(r"(?:(?:global|total|train)_)*batch_?size")
 _LENGTH = re.compile(r"(?:max_)?(?:seq|sequence|context|ctx)_?(?:len|length)|block_size|n_ctx")
-_WANDB = frozenset({"_step", "_runtime", "_timestamp", "created"})
-"""Columns of which a table of a W&B project has some, beside the state of its runs; without capitals."""
-_STATES = frozenset(
-    {"finished", "crashed", "failed", "killed", "running", "preempted", "preempting", "pending"}
-)
-"""What W&B says of runs, without capitals."""
-
-
-def layout_of(names: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str | None:
-    """Return the layout that gives itself away by its columns or its states, None where none does."""
-    found = [name.lower() for name in names]
-    if "state" not in found:
-        return None
-    place = found.index("state")
-    states = {cells[place].strip().lower() for cells in rows if len(cells) == len(found)} - {""}
-    is_wandb = any(name in _WANDB or name.startswith(("config.", "summary.")) for name in found)
-    return "wandb" if is_wandb or (states and states <= _STATES) else None
 
 
 def perplexity(names: Sequence[str]) -> str | None:
     """Return the first column that is called like a perplexity, of held-out data where there is one."""
     found = [name for name in names if sounds_like_perplexity(name)]
-    return _held_out(found) if found else None
+    return _best("loss", found) if found else None
 
 
 def step_counter(names: Sequence[str]) -> str | None:
@@ -104,17 +96,24 @@ def likely(field: str, names: Sequence[str]) -> str | None:
     last = {name: re.split(r"[/.]", name.lower())[-1].strip() for name in names}
     for called in (plain, last):
         if exact := [name for alias in _ALSO_CALLED[field] for name in names if called[name] == alias]:
-            return _held_out(exact)
+            return _best(field, exact)
     named = [n for n in names if any(part in plain[n] for part in _PARTS[field])]
     if meant := [n for n in named if may_be_meant(n)]:
-        return _held_out(meant)
+        return _best(field, meant)
     near = [n for alias in _ALSO_CALLED[field] for n in names if _close(alias, plain[n])]
     return near[0] if near else None
 
 
 def may_be_meant(name: str) -> bool:
     """Whether a column is not called like something else, e.g. a rate, a count of steps or a perplexity."""
-    return not (any(part in _plain(name) for part in _NOT_MEANT) or sounds_like_perplexity(name))
+    other = any(part in _plain(name) for part in _NOT_MEANT) or sounds_like_perplexity(name)
+    return not (other or part_of_model(name))
+
+
+def part_of_model(name: str) -> bool:
+    """Whether a column is called like the parameters of one part of a model, e.g. `params_lm_head`."""
+    plain = _plain(name)
+    return "param" in plain and bool(_PART.search(plain)) and not _ALL_BUT.search(plain)
 
 
 def sounds_like_compute(name: str) -> bool:
@@ -127,9 +126,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
-def _held_out(names: Sequence[str]) -> str:
-    """Prefer a loss on held-out data to one on training data."""
-    return next((name for name in names if re.search(r"val|eval|test", name.lower())), names[0])
+def _best(field: str, names: Sequence[str]) -> str:
+    return next((name for name in names if re.search(_PREFERRED[field], name.lower())), names[0])
 
 
 def _close(alias: str, name: str) -> bool:

@@ -11,13 +11,13 @@ Sources, as seen in public repositories in November 2026:
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flops_fit.errors import TableError, text_argument
 from flops_fit.runs.cells import times
-from flops_fit.runs.columns import SYMBOLS, place_of
+from flops_fit.runs.columns import NEEDED, SYMBOLS, place_of
 from flops_fit.runs.record import COLUMNS
 from flops_fit.runs.rows import Row, Rows
 
@@ -37,8 +37,18 @@ class Layout:
 
     columns: Mapping[str, Sequence[Column]]
     """Our field to theirs, the preferred first."""
-    states: Sequence[str] = ()
-    """Columns that say how a run ended."""
+    signs: Sequence[str] = ()
+    """Columns that tables of nobody else have; none where its other columns and states give it away."""
+
+
+_STATE = ("State", "state")
+"""Columns that say how a run ended."""
+_WANDB = frozenset({"_step", "_runtime", "_timestamp", "created"})
+"""Columns of which a table of a W&B project has some, beside the state of its runs; without capitals."""
+_STATES = frozenset(
+    {"finished", "crashed", "failed", "killed", "running", "preempted", "preempting", "pending"}
+)
+"""What W&B says of runs, without capitals."""
 
 
 _SEED = (Column("seed"), Column("trainer.seed"))
@@ -53,7 +63,6 @@ LAYOUTS = {
             "seed": _SEED,
             "wall_s": (Column("_runtime"), Column("_wandb.runtime")),
         },
-        states=("State", "state"),
     ),
     "nanochat": Layout(
         columns={
@@ -65,7 +74,8 @@ LAYOUTS = {
             "budget": (Column("flops_budget"),),
             "size": (Column("depth"),),
             "wall_s": (Column("train_time_sec"),),
-        }
+        },
+        signs=("tokens_trained", "val_bpb"),
     ),
     "marin": Layout(
         columns={
@@ -79,9 +89,35 @@ LAYOUTS = {
             "batch_size": (Column("trainer.train_batch_size"),),
             "wall_s": (Column("_runtime"),),
         },
-        states=("State", "state"),
+        signs=("throughput/total_tokens", "throughput/total_gflops"),
     ),
 }
+
+
+def layout_of(names: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str | None:
+    """Return the layout that gives itself away by its columns or its states, None where none does."""
+    for name, layout in LAYOUTS.items():
+        signed = layout.signs and all(place_of(names, sign) is not None for sign in layout.signs)
+        if signed and known_fields(names, name) >= set(NEEDED):
+            return name
+    return "wandb" if _is_wandb([name.lower() for name in names], rows) else None
+
+
+def known_fields(names: Sequence[str], layout: str | None) -> frozenset[str]:
+    """Return our fields for which a layout knows one of the columns; none without a layout."""
+    columns = LAYOUTS[layout].columns if layout else {}
+    return frozenset(
+        field for field, known in columns.items() if any(place_of(names, c.name) is not None for c in known)
+    )
+
+
+def _is_wandb(names: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    if "state" not in names:
+        return False
+    place = names.index("state")
+    states = {cells[place].strip().lower() for cells in rows if len(cells) == len(names)} - {""}
+    of_wandb = any(name in _WANDB or name.startswith(("config.", "summary.")) for name in names)
+    return of_wandb or bool(states and states <= _STATES)
 
 
 class Translated(NamedTuple):
@@ -104,7 +140,7 @@ def translated(rows: Rows, name: str, wanted: Mapping[str, str]) -> Translated:
     taken = {*rows.header, *(SYMBOLS.get(key, key) for key in wanted)}
     added = {field: column for field, column in _found(rows.header, layout) if field not in taken}
     loss_unit = added["loss"][1].loss_unit if "loss" in added else "unknown"
-    state = next((rows.header.index(column) for column in layout.states if column in rows.header), None)
+    state = next((rows.header.index(column) for column in _STATE if column in rows.header), None)
     if state is not None and not {"status", "reason"} & set(rows.header):
         header = (*rows.header, *added, "status", "reason")
     else:

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from flops_fit.errors import TableError, near_file
-from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.complaints import Complaint, collected
+from flops_fit.text_columns import some
 
 
 class Row(NamedTuple):

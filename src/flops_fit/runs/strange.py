@@ -8,7 +8,7 @@ from flops_fit.design.grid import Finding
 from flops_fit.errors import argument, text_argument
 from flops_fit.runs.cells import number_in
 from flops_fit.runs.columns import NEEDED, Columns
-from flops_fit.runs.guesses import likely, step_counter
+from flops_fit.runs.guesses import likely, part_of_model, step_counter
 from flops_fit.runs.markers import Scale, scale_of, sounds_like_perplexity
 from flops_fit.runs.rows import Row
 
@@ -25,14 +25,14 @@ _LARGEST_LOSS = 12.5
 
 
 def strange_findings(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Return `swapped-columns`, `odd-sizes`, `odd-ratio`, `large-losses`: those that apply.
+    """Return `swapped-columns`, `part-of-model`, `odd-sizes`, `odd-ratio`, `large-losses`: those that apply.
 
-    `wanted` is what was said of columns, which the action of `odd-sizes` repeats.
+    `wanted` is what was said of columns, which some actions repeat.
     """
-    sizes, ratio = tuple(_odd_sizes(columns, rows, wanted)), tuple(_odd_ratio(columns, rows))
+    sizes, ratio = tuple(_odd_sizes(columns, rows, wanted)), tuple(_odd_ratio(columns, rows, wanted))
     if sizes:  # numbers in another scale explain a ratio that is merely low
         ratio = tuple(finding for finding in ratio if finding.severity != "info")
-    return (*_swapped(columns), *sizes, *ratio, *_large_losses(columns, rows))
+    return (*_swapped(columns), *_part(columns, wanted), *sizes, *ratio, *_large_losses(columns, rows))
 
 
 def _swapped(columns: Columns) -> Iterator[Finding]:
@@ -44,6 +44,24 @@ def _swapped(columns: Columns) -> Iterator[Finding]:
         severity="warning",
         message=f"N is read from column {size!r} and D from {data!r}, which sound like the other way round.",
         action=f"if so, say {text_argument('columns', {'N': data, 'D': size})}",
+    )
+
+
+def _part(columns: Columns, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding where N is called like a part of the models and other columns hold more of them."""
+    size = columns.called("n_params")
+    others = [name for name in columns.own if "param" in name.lower() and name != size]
+    if not part_of_model(size) or not others:
+        return
+    said = {key: name for key, name in wanted.items() if key != "n_params"}
+    whole = likely("n_params", others)
+    yield Finding(
+        code="part-of-model",
+        severity="warning",
+        message=f"N is read from column {size!r}, which sounds like one part of each model only.",
+        action=f"if so, say {text_argument('columns', {**said, 'N': whole})}"
+        if whole
+        else f"if so, add a column with the parameters of whole models; the table has {', '.join(others)}",
     )
 
 
@@ -90,19 +108,22 @@ def _odd(columns: Columns, rows: Sequence[Row], name: str) -> _Odd | None:
     return None
 
 
-def _odd_ratio(columns: Columns, rows: Sequence[Row]) -> Iterator[Finding]:
+def _odd_ratio(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> Iterator[Finding]:
     pairs = zip(_numbers(columns, rows, "n_params"), _numbers(columns, rows, "n_units"), strict=True)
     ratios = [units / size for size, units in pairs if size and units]
     if not ratios or _LOW_RATIO <= (middle := median(ratios)) <= _RATIOS[1]:
         return
-    if _RATIOS[0] <= middle:
+    if _RATIOS[0] <= middle < 1:
         yield from _low_ratio(columns, middle)
         return
+    small = "N" if middle > 1 else "D"  # the one that looks as if it were in millions
+    scaled = {small: f"{columns.called('n_params' if small == 'N' else 'n_units')}*1e6"}
     yield Finding(
         code="odd-ratio",
         severity="warning",
         message=f"D is {middle:.3g} times N in the middle run, as hardly any model is trained.",
-        action="give N in parameters and D in single tokens or samples, neither in millions, nor swapped",
+        action=f"if {small} is in millions, say {text_argument('columns', {**wanted, **scaled})}; see also "
+        "whether N and D are swapped",
         value=middle,
         threshold=_RATIOS[0] if middle < 1 else _RATIOS[1],
     )

@@ -9,12 +9,11 @@ from flops_fit.design.grid import Finding
 from flops_fit.runs.bad_cells import bad_cells, unfinished
 from flops_fit.runs.cells import is_blank, number, value_of
 from flops_fit.runs.columns import Columns, find_columns
-from flops_fit.runs.complaints import Complaint, collected, some
+from flops_fit.runs.complaints import Complaint, collected
 from flops_fit.runs.compute import compute_findings
 from flops_fit.runs.copies import copied_findings, without_copies
 from flops_fit.runs.ended import ending
-from flops_fit.runs.guesses import layout_of
-from flops_fit.runs.layouts import translated
+from flops_fit.runs.layouts import known_fields, layout_of, translated
 from flops_fit.runs.named_budgets import budget_findings
 from flops_fit.runs.options import check_options
 from flops_fit.runs.record import RunRecord
@@ -26,6 +25,7 @@ from flops_fit.runs.strange import strange_findings
 from flops_fit.runs.unfold import unfolded
 from flops_fit.runs.unused import unused_findings
 from flops_fit.runs.where import chosen
+from flops_fit.text_columns import some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ def load_table(
         table, loss_unit = translated(table, layout, columns or {})
     if not table.header:
         raise collected(table.source, [Complaint("it has no runs", "give one row per run", "table-format")])
-    found, complaints = find_columns(table.header, columns or {}, layout or guess, n_own)
+    told = known_fields(table.header, guess)
+    found, complaints = find_columns(table.header, columns or {}, layout or guess, n_own, told)
     complaints += _ragged(table)
     rows = [row for row in table.rows if len(row.cells) == len(table.header)]
     rows, misplaced = chosen(table.header, rows, where or {})

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from flops_fit.config.within_reach import FEWEST_RUNS
 from flops_fit.design.grid import Finding
 from flops_fit.errors import argument, text_argument
 from flops_fit.runs.cells import is_blank
 from flops_fit.runs.columns import Columns
-from flops_fit.runs.complaints import some
 from flops_fit.runs.guesses import sounds_like_compute
 from flops_fit.runs.repetition import tells_of_repetition
 from flops_fit.runs.rows import Row
+from flops_fit.text_columns import some
 
 _FLAGS = frozenset({"true", "false", "yes", "no"})
 
@@ -45,10 +46,10 @@ def _is_flag(cells: Sequence[str]) -> bool:
 
 
 def _to_use(unused: Mapping[str, Sequence[str]]) -> str:
-    """Offer the commonest value of the first column whose values repeat."""
+    """Offer the commonest value of the first column of which one has enough runs for a fit."""
     for name, cells in unused.items():
         commonest = Counter(cell for cell in cells if not is_blank(cell)).most_common(1)
-        if commonest and commonest[0][1] > 1:
+        if commonest and commonest[0][1] >= FEWEST_RUNS:
             chosen = text_argument("where", {name: commonest[0][0]})
             return f"if not all runs are meant, choose them by a column, e.g. {chosen}"
     return f"if one of them holds N, D, C or another field, say so with {argument('columns')}"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from flops_fit.errors import text_argument
 from flops_fit.runs.cells import is_blank, number
-from flops_fit.runs.complaints import Complaint, some
+from flops_fit.runs.complaints import Complaint
 from flops_fit.runs.rows import Row, written
+from flops_fit.text_columns import some
 
 _COMPARING = "!<>~ "
 """What is left of a comparison such as != behind the name of a column, once it was split at =."""

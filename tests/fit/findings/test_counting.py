@@ -22,14 +22,22 @@ def test_small_models_are_told_what_the_count_of_embeddings_does(clean):
     finding = told(list(with_embeddings(clean, 12_000)))["counting-matters"]
     assert finding.severity == "warning"
     assert finding.message.startswith("With N without embeddings the exponent of N* changes by +0.")
+    assert ", N*, in all parameters both times, by " in finding.message
     assert finding.value > finding.threshold == 0.02
 
 
 def test_a_large_share_of_embeddings_that_changes_little_is_mentioned_only(clean):
-    runs = [replace(r, n_params_nonembedding=0.7 * r.n_params) for r in clean]
+    runs = [replace(r, n_params_nonembedding=0.7 * r.n_params**1.005) for r in clean]
     finding = told(runs)["counting-matters"]
     assert finding.severity == "info"
-    assert finding.value == pytest.approx(0, abs=1e-3)
+    assert finding.value == pytest.approx(0, abs=finding.threshold)
+
+
+def test_a_change_that_is_printed_as_none_is_not_mentioned(clean):
+    runs = [replace(r, n_params_nonembedding=0.7 * r.n_params) for r in clean]
+    assert "counting-matters" not in told(runs)
+    costly = [replace(r, flops=r.flops * (1 + np.sqrt(3e6 / r.n_params))) for r in runs]
+    assert told(costly)["counting-matters"].message.startswith("With C = 6·N·D")
 
 
 def test_without_embeddings_worth_counting_nothing_is_said(clean):

@@ -64,6 +64,10 @@ def test_forecasts_that_missed_by_far_are_a_warning_and_worse_than_none_an_error
     (error,) = about_backtest(law, [missed("chinchilla", by=0.6)])
     assert (warning.code, warning.severity) == ("failed-backtest", "warning")
     assert (error.code, error.severity) == ("failed-backtest", "error")
+    assert error.action.startswith(
+        "first make sure that all runs are of one kind (data, loss, units); then do"
+    )
+    assert warning.action.startswith("believe it near the largest runs only")
     assert "'chinchilla' missed them by 60.00% on average" in error.message
     assert "stay as low as the best one seen missed by 50.00%" in error.message
 

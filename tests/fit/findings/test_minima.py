@@ -23,7 +23,10 @@ def test_a_fitted_optimum_near_the_last_size_counts_as_at_the_edge(valley, chinc
     assert (finding.severity, finding.value) == ("warning", 1)
     assert "at 1e+18 FLOPs" in finding.message
     largest = max(r.n_params for r in runs if np.isclose(r.flops, 1e18))
-    assert finding.action == f"train sizes above N = {largest:.3g} at 1e+18 FLOPs"
+    assert finding.action == (
+        f"train sizes above N = {largest:.3g} at 1e+18 FLOPs; "
+        "a sweep reaches larger sizes by a smaller design.units_per_param or a larger design.window"
+    )
 
 
 def test_a_side_that_rests_on_one_size_is_mentioned(valley, chinchilla_runs, true_optimum, clean_valley):

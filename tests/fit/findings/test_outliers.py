@@ -11,7 +11,8 @@ def spoilt(runs, which, factor=1.1):
 def test_an_ignored_run_is_named_with_its_distance_and_weight(surface, clean, clean_surface):
     finding = surface(spoilt(clean, {30})).by(about_outliers)["outliers"]
     assert finding.severity == "info"
-    assert finding.message.startswith("Off the fit and ignored: 1 of 77 runs: run 030 (+9.")
+    assert finding.message.startswith("Off the fit and ignored: 1 of 77 runs: run 030 (N = ")
+    assert " at 4.64e+17 FLOPs, +9." in finding.message
     assert finding.message.endswith("%, weight 0).")
     assert "outliers" not in clean_surface.by(about_outliers)
 
@@ -20,8 +21,15 @@ def test_so_is_one_near_the_minimum_of_its_budget(valley, clean, clean_valley):
     middle_of_a_budget = 3 * 11 + 5
     finding = valley(spoilt(clean, {middle_of_a_budget})).by(about_outliers)["outliers"]
     assert re.search(r"ignored: 1 of \d\d runs around the minima of budgets: ", finding.message)
-    assert f"run {middle_of_a_budget:03} (+" in finding.message
+    assert f"run {middle_of_a_budget:03} (N = 8.05e+07 at 1e+18 FLOPs, +" in finding.message
     assert "outliers" not in clean_valley.by(about_outliers)
+
+
+def test_a_line_of_a_table_is_named_without_its_size_and_what_diverged_in_times(surface, clean):
+    table = [replace(r, origin="imported") for r in clean]
+    assert ": run 030 (+9." in surface(spoilt(table, {30})).by(about_outliers)["outliers"].message
+    diverged = surface(spoilt(table, {30}, factor=9e5)).by(about_outliers)["outliers"]
+    assert ": run 030 (9e+05 times, weight 0)" in diverged.message
 
 
 def test_runs_that_are_all_too_high_look_diverged(surface, clean):

@@ -41,6 +41,40 @@ def test_compute_of_one_pass_instead_of_the_run_is_found_out(clean):
     assert message.startswith("The compute of the runs is 0.01 of 6·N·D")
 
 
+@pytest.mark.parametrize(
+    ("factor", "meaning"),
+    [
+        (1 / 3, "times 6·N·D in nearly all runs: as if only forward passes were counted."),
+        (4 / 3, "as if forward passes were counted twice, as recomputed activations are."),
+        (1e6, "C is 1e+06 times 6·N·D in nearly all runs: as if N, D or C were in another unit."),
+        (3.0, "as if N, D or C counted something else."),
+    ],
+)
+def test_compute_that_is_a_multiple_of_6nd_is_found_out(clean, factor, meaning):
+    rng = np.random.default_rng(0)
+    runs = [
+        replace(r, origin="imported", flops=factor * r.flops * np.exp(0.01 * rng.normal()), budget=None)
+        for r in clean
+    ]
+    finding = told(runs)["scaled-compute"]
+    assert (finding.severity, meaning in finding.message) == ("warning", True)
+    assert "too-little-compute" not in told(runs)
+    assert "scaled-compute" not in told([replace(r, origin="trained") for r in runs])
+    assert "scaled-compute" not in told([r for r in runs if r.n_params < 4 * runs[0].n_params])
+
+
+def test_what_6nd_leaves_out_is_no_multiple_of_it(clean):
+    """Attention and embeddings weigh more in small models."""
+    runs = [replace(r, origin="imported", flops=r.flops * (1 + np.sqrt(3e6 / r.n_params))) for r in clean]
+    assert "scaled-compute" not in told(runs)
+    assert "scaled-compute" not in told([replace(r, origin="imported", flops=1.05 * r.flops) for r in clean])
+
+
+def test_no_public_table_is_taken_for_a_multiple(public_runs):
+    for name in ("epoch_chinchilla", "ml_scalefit_chinchilla", "llama_3", "porian_owt2", "vision_imagenet"):
+        assert "scaled-compute" not in told(public_runs(name))
+
+
 def test_models_of_one_size_and_different_flops_are_found_out(clean):
     runs = [replace(r, flops=r.flops * (1, 2, 0.5)[i % 3], budget=None) for i, r in enumerate(clean)]
     assert "mixed-architectures" in told(runs)
@@ -87,6 +121,7 @@ def test_runs_of_negative_loss_are_not_sent_to_be_trained_again(clean):
 def test_rows_without_a_loss_make_the_column_of_the_loss_be_asked_for(clean):
     lost = [replace(r, loss=None, status="failed", reason=NO_LOSS) for r in clean]
     finding = told([*clean[4:], *lost[:4]])["excluded-runs"]
+    assert all(run.run_id in finding.message for run in lost[:4])
     assert f"4 of {len(clean)} runs take no part" in finding.message
     assert finding.action.endswith("if another column holds their loss, say so with columns")
     with pytest.raises(FitError, match=r"None of the \d+ runs has a loss") as caught:

@@ -78,6 +78,20 @@ def test_losses_are_in_the_unit_of_the_data(tmp_path, monkeypatch):
     assert units == [["L, unit unknown"] * 2, ["L, nats per image"] * 2]
 
 
+def test_runs_of_an_earlier_plan_in_the_same_directory_are_not_drawn(tmp_path, monkeypatch):
+    with RunStore(tmp_path / "runs.sqlite") as store:
+        store.add(replace(SHORT, plan_id="earlier"))
+        store.add(replace(LONG, plan_id="present"))
+    (tmp_path / "spec.json").write_text(json.dumps({"plan": {"plan_id": "present", "unit": "token"}}))
+    figures = []
+    monkeypatch.setattr(
+        "flops_fit.result.plots.training.save_figure", lambda figure, _: figures.append(figure)
+    )
+    save_curves_plot(tmp_path, tmp_path / "curves.png")
+    assert figures[0].get_suptitle() == "How the losses of 1 runs fell"
+    assert drawn(figures[0].axes[0]) == [[100.0, 800.0, 2000.0]]
+
+
 def test_a_directory_without_curves_is_told_from_one_without_runs(tmp_path):
     with pytest.raises(StoreError, match="no sweep"):
         save_curves_plot(tmp_path, tmp_path / "curves.png")

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 from flops_fit.design import Finding
+from flops_fit.fit.findings.wording import ONE_KIND
 from flops_fit.fit.law import Law
 
 _WIDE = 4.0
 """Ratio of the ends of the interval of N* at the top budget from which on it is no answer."""
+_ABSURD = 1000.0
+"""Such ratio as no lack of runs explains."""
 _BENT = 0.01
 """Difference of exponents from which on two digits tell them apart."""
 
@@ -20,7 +23,8 @@ def about_answer(headline: Law) -> Iterator[Finding]:
             code="undetermined-size",
             severity="error",
             message=f"N* is known only within a factor {_short(width)} at the largest budget.",
-            action="train more sizes around the minimum of the upper budgets, or more seeds",
+            action=(ONE_KIND if width > _ABSURD else "")
+            + "train more sizes around the minimum of the upper budgets, or more seeds",
             value=width,
             threshold=_WIDE,
         )

@@ -12,6 +12,8 @@ _LARGE = 0.02
 """Change of the exponent from which on the convention must be quoted with it."""
 _FAR = 0.1
 """Change of ln N* that is worth a word."""
+_LEAST = 0.0005
+"""Change of either that is not printed as none."""
 _MANY = 0.2
 """Share of a model in embeddings and output head from which on small models are counted at large."""
 
@@ -22,7 +24,7 @@ def about_counting(points: Points) -> Iterator[Finding]:
     Source: Pearce and Song 2024, arXiv:2406.12907, and Porian et al. 2024, arXiv:2406.19146, who trace the
     difference between published exponents to conventions.
     """
-    changes = convention_changes(points)
+    changes = [change for change in convention_changes(points) if _shows(change)]
     if not changes:
         return
     largest = max(abs(change.exponent_change) for change in changes)
@@ -39,6 +41,10 @@ def about_counting(points: Points) -> Iterator[Finding]:
         )
 
 
+def _shows(change: ConventionChange) -> bool:
+    return max(abs(change.exponent_change), abs(change.log_n_change)) >= _LEAST
+
+
 def _largest_share_of_embeddings(points: Points) -> float:
     shares = 1 - points.n_params_nonembedding / points.n_params
     known = shares[np.isfinite(shares)]
@@ -47,4 +53,6 @@ def _largest_share_of_embeddings(points: Points) -> float:
 
 def _worded(change: ConventionChange) -> str:
     size = np.expm1(change.log_n_change)
-    return f"{change.name} the exponent of N* changes by {change.exponent_change:+.3f}, N* by {size:+.1%}"
+    counted = ", in all parameters both times," if "embeddings" in change.name else ""
+    exponent = change.exponent_change
+    return f"{change.name} the exponent of N* changes by {exponent:+.3f}, N*{counted} by {size:+.1%}"

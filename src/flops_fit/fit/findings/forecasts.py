@@ -12,6 +12,7 @@ from flops_fit.fit.arrays import Floats
 from flops_fit.fit.bootstrap import cells
 from flops_fit.fit.competition import Rival
 from flops_fit.fit.findings.refits import loss_of, refitted, residuals_of, surface_of
+from flops_fit.fit.findings.wording import ONE_KIND
 from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
@@ -32,6 +33,8 @@ _OUTLYING = 0.1
 _LARGE = 0.1
 """Mean miss of ln loss that is worth a warning even where intervals reckon with it. Laws of language models
 miss upper losses by 0.3% to 2%."""
+_ABSURD = 0.5
+"""Such a miss as no form of a law explains."""
 _WIDENED = 1.05
 """Inflation of the intervals that already reckons with such misses."""
 _ROUNDING = 1e-6
@@ -59,7 +62,8 @@ def about_backtest(headline: Law, rivals: Sequence[Rival]) -> Iterator[Finding]:
         message=f"Fitted to lower runs and asked for the losses of upper ones at {rival.n_origins} origins, "
         f"{rival.name!r} missed them by {miss:.2%} on average; to say that losses stay as low as the best "
         f"one seen missed by {unchanged:.2%}.",
-        action=("do not extrapolate with it" if useless else "believe it near the largest runs only")
+        action=(ONE_KIND if miss > _ABSURD else "")
+        + ("do not extrapolate with it" if useless else "believe it near the largest runs only")
         + ": train a larger budget, or look for what changed between small runs and large ones",
         value=miss,
         threshold=_LARGE,

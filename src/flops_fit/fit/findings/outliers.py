@@ -7,13 +7,14 @@ import numpy as np
 
 from flops_fit.design import Finding
 from flops_fit.fit.findings.refits import loss_of, residuals_of
-from flops_fit.fit.findings.wording import some
+from flops_fit.fit.findings.wording import off_by
 from flops_fit.fit.law import Law
 from flops_fit.fit.mixture_law import MixtureLaw
 from flops_fit.fit.points import Points
 from flops_fit.fit.surface import SurfaceLaw, runs_used
 from flops_fit.fit.valley import WINDOWS
 from flops_fit.fit.valley_law import BudgetMinimum, ValleyLaw
+from flops_fit.text_columns import some
 
 _MANY, _TOO_MANY = 0.1, 0.3
 """Shares of the runs that were ignored, for a warning and for an error."""
@@ -24,6 +25,8 @@ _FEWEST_FOR_A_SIDE, _LOPSIDED = 4, 3
 
 class _Outlier(NamedTuple):
     run_id: str
+    what: str
+    """Size and compute; empty where the name says enough."""
     miss: float
     """ln loss less what the fit expects."""
     weight: float | None
@@ -67,15 +70,16 @@ def ignored_runs(points: Points, law: Law) -> frozenset[str]:
 
 
 def _named(outlier: _Outlier) -> str:
-    weight = "" if outlier.weight is None else f", weight {outlier.weight:.2g}"
-    return f"{outlier.run_id} ({np.expm1(outlier.miss):+.1%}{weight})"
+    weight = None if outlier.weight is None else f"weight {outlier.weight:.2g}"
+    said = ", ".join(part for part in (outlier.what, off_by(outlier.miss), weight) if part)
+    return f"{outlier.run_id} ({said})"
 
 
 def _off_surface(points: Points, law: SurfaceLaw) -> list[_Outlier]:
     weights = loss_of(points, law).weight(residuals_of(points, law))
     misses = np.log(points.loss / law.form.predict(law.theta, points.n_params, points.n_units))
     found = [
-        _Outlier(points.run_ids[i], float(misses[i]), float(weights[i]))
+        _Outlier(points.run_ids[i], points.what(int(i)), float(misses[i]), float(weights[i]))
         for i in np.flatnonzero(weights < _IGNORED)
     ]
     return sorted(found, key=lambda outlier: -abs(outlier.miss))
@@ -102,4 +106,6 @@ def _off_curve(points: Points, law: ValleyLaw, minimum: BudgetMinimum) -> list[_
     )
     misses = np.log(points.loss[near] / minimum.loss) - rise
     worst = np.argsort(-np.abs(misses), kind="stable")[: minimum.n_outliers]
-    return [_Outlier(points.run_ids[near[i]], float(misses[i]), None) for i in worst]
+    return [
+        _Outlier(points.run_ids[near[i]], points.what(int(near[i])), float(misses[i]), None) for i in worst
+    ]

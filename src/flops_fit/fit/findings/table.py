@@ -7,8 +7,10 @@ import numpy as np
 
 from flops_fit.design import Finding
 from flops_fit.errors import argument, text_argument
+from flops_fit.fit.arrays import Floats
 from flops_fit.fit.points import Points
 from flops_fit.runs import NO_LOSS, RunRecord
+from flops_fit.text_columns import some
 
 _LEAST_SHARE_OF_6ND = 0.2
 _LARGEST_SCATTER_OF_FLOPS = 0.2
@@ -16,6 +18,16 @@ _MANY_EXCLUDED = 0.1
 _NAMED = 3
 _WHOLE_RUN = 0.98
 """Share of the planned data that a finished run has seen; off-target runs are within it."""
+_FACTOR, _ALIKE, _MOST = 1.1, 0.03, 0.9
+"""C / 6·N·D this far off 1, and alike to 3% in nine runs of ten, is a matter of units or of counting."""
+_FEWEST_SIZES_APART = 4.0
+"""Factor in N over which it must be alike: what 6·N·D leaves out changes with the size."""
+_COUNTED = {
+    1 / 3: "only forward passes were counted",
+    2 / 3: "only backward passes were counted",
+    4 / 3: "forward passes were counted twice, as recomputed activations are",
+}
+_OTHER_UNIT = 50.0
 _CHECKPOINTS, _EVEN = 5, 0.02
 """Equal steps of D within one size, and how equal, by which checkpoints are told from a ladder of runs."""
 
@@ -58,13 +70,12 @@ def _about_unnamed_budgets(points: Points) -> Finding:
 
 def _excluded(points: Points) -> Finding:
     n_runs = len(points.excluded) + len(points)
-    some = "; ".join(f"{e.run_id} ({e.reason})" for e in points.excluded[:_NAMED])
-    more = f" and {len(points.excluded) - _NAMED} more" if len(points.excluded) > _NAMED else ""
+    named = some([f"{e.run_id} ({e.reason})" for e in points.excluded], _NAMED, between="; ")
     share = len(points.excluded) / n_runs
     return Finding(
         code="excluded-runs",
         severity="warning" if share > _MANY_EXCLUDED else "info",
-        message=f"{len(points.excluded)} of {n_runs} runs take no part: {some}{more}.",
+        message=f"{len(points.excluded)} of {n_runs} runs take no part: {named}.",
         action=_about_excluded([e.reason for e in points.excluded]),
         value=share,
         threshold=_MANY_EXCLUDED,
@@ -124,8 +135,11 @@ def _share_of_checkpoints(points: Points) -> float:
 
 
 def _about_compute(points: Points) -> Iterator[Finding]:
-    share = float(np.median(points.flops / (6.0 * points.n_params * points.n_units)))
-    if share < _LEAST_SHARE_OF_6ND:
+    shares = points.flops / (6.0 * points.n_params * points.n_units)
+    share = float(np.median(shares))
+    if "imported" in points.origins and _is_a_factor(shares / share, share, points.n_params):
+        yield _about_factor(share)
+    elif share < _LEAST_SHARE_OF_6ND:
         yield Finding(
             code="too-little-compute",
             severity="warning",
@@ -134,6 +148,39 @@ def _about_compute(points: Points) -> Iterator[Finding]:
             value=share,
             threshold=_LEAST_SHARE_OF_6ND,
         )
+    yield from _about_counting(points)
+
+
+def _is_a_factor(alike: Floats, share: float, n_params: Floats) -> bool:
+    """Whether compute is some multiple of 6·N·D other than 1 whatever the size."""
+    return bool(
+        abs(np.log(share)) > np.log(_FACTOR)
+        and np.mean(np.abs(np.log(alike)) < _ALIKE) >= _MOST
+        and n_params.max() >= _FEWEST_SIZES_APART * n_params.min()
+    )
+
+
+def _about_factor(share: float) -> Finding:
+    counted = [what for ratio, what in _COUNTED.items() if abs(np.log(share / ratio)) < _ALIKE]
+    if counted:
+        meaning = counted[0]
+    elif abs(np.log(share)) > np.log(_OTHER_UNIT):
+        meaning = "N, D or C were in another unit"
+    else:
+        meaning = "N, D or C counted something else"
+    return Finding(
+        code="scaled-compute",
+        severity="warning",
+        message=f"C is {share:.3g} times 6·N·D in nearly all runs: as if {meaning}. "
+        f"A budget of C FLOPs then buys {1 / share:.3g} times the N·D that training would get for it.",
+        action="check the columns: N in parameters, D in data units, C in FLOPs forward and backward. One in "
+        f"another unit can be multiplied, e.g. {text_argument('columns', {'N': 'COLUMN*1e6'})}",
+        value=share,
+        threshold=_FACTOR,
+    )
+
+
+def _about_counting(points: Points) -> Iterator[Finding]:
     scatter = points.flops_per_unit.scatter
     if scatter > _LARGEST_SCATTER_OF_FLOPS:
         yield Finding(

@@ -44,7 +44,8 @@ def draw_surface(ax: Axes, law: ScalingLaw, *, legend: bool = True) -> Axes:
 
 def about_surface(law: ScalingLaw) -> Iterator[str]:
     """Say what the picture shows."""
-    yield f"Lines of equal loss ({law.loss_unit}) by {law.headline.name!r}; darker is higher."
+    unit = "" if law.loss_unit == "unknown" else f" ({law.loss_unit})"
+    yield f"Lines of equal loss{unit} by {law.headline.name!r}; darker is higher."
     yield "Dots: runs. Orange: the efficient frontier N*(C), 95% interval; dashed: not trained."
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,17 +24,19 @@ from flops_fit.runs.curves import Curve, CurvePoint, Kind
 
 
 def save_curves_plot(directory: str | Path, to: str | Path, *, width: float = DOUBLE_COLUMN) -> Path:
-    """Draw the curves that a sweep directory holds to a file (png, pdf, svg), and return its path.
+    """Draw the curves of the present plan of a sweep directory to a file, and return its path.
 
     Raises:
         StoreError: `no-curves`, `unknown-format`, `unwritable-file`, or the directory cannot be read.
     """
     with RunStore(Path(directory) / RUNS_FILE, read_only=True) as store:
         curves, records = store.curves(), store.read()
+    plan = _plan(Path(directory))
+    records = tuple(record for record in records if plan.get("plan_id") in {None, record.plan_id})
     drawn = [record for record in records if record.run_id in curves]
     if not drawn:
         raise _no_curves(directory, ended=bool(records))
-    figure = draw_curves(drawn, curves, loss_unit=_loss_unit(Path(directory)), width=width)
+    figure = draw_curves(drawn, curves, loss_unit=_loss_unit(plan), width=width)
     return save_figure(figure, to)
 
 
@@ -90,13 +93,17 @@ def draw_training(
     return ax
 
 
-def _loss_unit(directory: Path) -> str:
-    """Return the unit that a law of these runs has, as the plan says; earlier ones had nats only."""
+def _plan(directory: Path) -> Mapping[str, Any]:
+    """Return the plan that a directory is at; nothing where it says none, as a picture does without."""
     try:
-        plan = json.loads((directory / SPEC_FILE).read_text(encoding="utf-8"))["plan"]
-        return str(plan.get("loss_unit", f"nats per {plan['unit']}"))
-    except (OSError, ValueError, LookupError, TypeError):  # a picture does without
-        return "unknown"
+        return dict(json.loads((directory / SPEC_FILE).read_text(encoding="utf-8"))["plan"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _loss_unit(plan: Mapping[str, Any]) -> str:
+    """Return the unit that a law of these runs has, as the plan says; earlier ones had nats only."""
+    return str(plan.get("loss_unit", f"nats per {plan['unit']}" if "unit" in plan else "unknown"))
 
 
 def _shades(records: Sequence[RunRecord]) -> ScalarMappable:
