@@ -50,6 +50,12 @@ def test_runs_without_a_loss_are_counted_beside_those_that_are_too_few(chinchill
     assert refused(check_determined, runs).problem.startswith(others)
 
 
+def test_a_score_of_which_more_is_better_is_refused(chinchilla_runs):
+    error = refused(check_determined, [replace(r, loss=1 / r.loss) for r in chinchilla_runs(noise=0.01)])
+    assert error.code == "rising-loss"
+    assert error.fix.startswith("if it is a score of which more is better, fit an error")
+
+
 def test_one_size_is_told_of_the_curves(chinchilla_runs):
     runs = [replace(r, n_params=1e7, n_units=r.flops / 6e7) for r in chinchilla_runs()]
     assert refused(check_determined, runs).fix.endswith('fit a curve: form="m2"')

@@ -156,3 +156,7 @@ def test_sizes_in_millions_are_told_by_the_ratio_where_the_name_says_nothing(str
     assert found.message == "D is 2.86e+07 times N in the middle run, as hardly any model is trained."
     assert 'if N is in millions, say columns={"N": "params*1e6", "D": "tokens"}' in found.action
     assert "odd-ratio" not in strange(table, columns=named | {"N": "params*1e6"})
+
+
+def test_steps_in_the_place_of_data_are_no_odd_ratio_as_well(strange):
+    assert set(strange("N,_step,loss\n1e9,1000,3.1\n", columns={"D": "_step"})) == {"steps-as-data"}

@@ -180,6 +180,13 @@ def test_numbers_with_decimal_commas_are_named(table):
     assert caught.value.fix == "save the table with decimal points, 5.25 instead of 5,25"
 
 
+def test_counts_with_separators_of_thousands_are_named(table):
+    with pytest.raises(TableError) as caught:
+        read_table(table("N,D,loss", '"22,821,773","1,000",3.5'))
+    told = "save the table without separators of thousands, "
+    assert caught.value.fix.splitlines()[0] == f"{told}22821773 instead of 22,821,773"
+
+
 def test_a_column_that_is_not_there_gives_way_to_the_one_taken_unasked(table):
     with pytest.raises(
         TableError, match="N is said to be 'params', but the table has source, N, D"

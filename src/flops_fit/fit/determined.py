@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flops_fit.config.within_reach import FEWEST_RUNS, FEWEST_SIZES, LEAST_RANGE
-from flops_fit.errors import FitError, text_argument
+from flops_fit.errors import FitError, argument, text_argument
 from flops_fit.fit.arrays import Floats
 from flops_fit.fit.budgets import Budget, budgets_of
 from flops_fit.fit.points import Points
@@ -13,6 +13,7 @@ from flops_fit.fit.points import Points
 _LEAST_LOSS_RANGE = 1e-3
 _LEAST_SCATTER = 0.1
 """Standard deviation of ln D around its trend in ln N below which N and D cannot be told apart."""
+_RISING = 0.5
 _FEWEST_BUDGETS = 3
 _AROUND = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 """Sizes to train around the best one, as multiples of it."""
@@ -27,7 +28,7 @@ def check_determined(points: Points) -> None:
 
     Raises:
         FitError: `too-few-sizes`, `too-few-runs`, `one-budget`, `narrow-range-of-sizes`,
-            `fixed-ratio` or `constant-loss`.
+            `fixed-ratio`, `constant-loss` or `rising-loss`.
     """
     _check_sizes(points)
     _check_runs(points)
@@ -45,6 +46,19 @@ def check_determined(points: Points) -> None:
             f"{_wider_budgets(points)}",
             code="constant-loss",
         )
+    if (rise := _rise(points)) > _RISING:
+        raise FitError(
+            f"The loss rises with compute (rank correlation {rise:.2f}), as in no law of training.",
+            fix="if it is a score of which more is better, fit an error, e.g. 1 - accuracy, or the "
+            f"cross-entropy; otherwise look whether the columns are right: {argument('columns')}",
+            code="rising-loss",
+        )
+
+
+def _rise(points: Points) -> float:
+    """Return the rank correlation of loss and compute; near -1 for sweeps."""
+    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (points.flops, points.loss)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def check_minima(points: Points) -> None:

@@ -1,6 +1,7 @@
 """Fit runs that exist: what their losses are is declared or looked for first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from flops_fit.components import FitForm
@@ -45,6 +46,7 @@ def fit_imported(
     """
     points = points_of(records)
     loss_unit = conventions_of(points, declared, unit=unit).loss_unit
+    planned = tuple(_graver(finding) if "nats" in declared.loss_unit else finding for finding in planned)
 
     def check(alone: Sequence[RunRecord]) -> None:
         of_set = points_of(alone)
@@ -60,6 +62,11 @@ def fit_imported(
         return fit_law(records, suited, unit=unit, declared=declared, planned=planned)
     except FitError as error:
         raise _with_sets(error, planned) from None
+
+
+def _graver(finding: Finding) -> Finding:
+    """Losses that are declared to be nats and are too large for that are hardly nats."""
+    return replace(finding, severity="warning") if finding.code == "large-losses" else finding
 
 
 def _suited(points: Points, form: FitForm | None, loss_unit: str) -> FitForm | None:

@@ -13,6 +13,8 @@ from flops_fit.text_columns import some
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 """A number as spreadsheets of much of Europe write it."""
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
+"""A count as people read it best."""
 _SPENT = frozenset({"n_units", "flops", "flops_6nd"})
 """Nothing where a run failed before its first step."""
 
@@ -28,7 +30,7 @@ def bad_cells(columns: Columns, rows: Sequence[Row]) -> Iterator[Complaint]:
         told = some([f"{row.name}: {cell or 'nothing'}" for row, cell in zip(found, cells, strict=True)])
         yield Complaint(
             f"column {columns.called(name)!r} must hold {KINDS[name].allowed}; found {told}",
-            _to_mend(cells, telling),
+            _to_mend(name, cells, telling),
             "bad-cells",
         )
 
@@ -69,8 +71,11 @@ def _will_do(columns: Columns, row: Row, name: str) -> bool:
     return KINDS[name].is_valid(cell) or (not completed and name in _SPENT and number_in(name, cell) == 0)
 
 
-def _to_mend(cells: Sequence[str], telling: str) -> str:
+def _to_mend(name: str, cells: Sequence[str], telling: str) -> str:
     """Say what to do about the bad cells of one column."""
+    if name != "loss" and all(_GROUPED.fullmatch(cell) for cell in cells):
+        plain = cells[0].replace(",", "")
+        return f"save the table without separators of thousands, {plain} instead of {cells[0]}"
     if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
         return "save the table with decimal points, 5.25 instead of 5,25"
     if all(is_blank(cell) for cell in cells):

@@ -111,6 +111,8 @@ def _odd(columns: Columns, rows: Sequence[Row], name: str) -> _Odd | None:
 def _odd_ratio(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str]) -> Iterator[Finding]:
     pairs = zip(_numbers(columns, rows, "n_params"), _numbers(columns, rows, "n_units"), strict=True)
     ratios = [units / size for size, units in pairs if size and units]
+    if step_counter([columns.called("n_units")]):  # `steps-as-data` says why D is low
+        return
     if not ratios or _LOW_RATIO <= (middle := median(ratios)) <= _RATIOS[1]:
         return
     if _RATIOS[0] <= middle < 1:
@@ -131,8 +133,6 @@ def _odd_ratio(columns: Columns, rows: Sequence[Row], wanted: Mapping[str, str])
 
 def _low_ratio(columns: Columns, ratio: float) -> Iterator[Finding]:
     size, data = columns.called("n_params"), columns.called("n_units")
-    if step_counter([data]):  # `steps-as-data` says why D is low
-        return
     yield Finding(
         code="odd-ratio",
         severity="info",

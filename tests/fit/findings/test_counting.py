@@ -22,7 +22,7 @@ def test_small_models_are_told_what_the_count_of_embeddings_does(clean):
     finding = told(list(with_embeddings(clean, 12_000)))["counting-matters"]
     assert finding.severity == "warning"
     assert finding.message.startswith("With N without embeddings the exponent of N* changes by +0.")
-    assert ", N*, in all parameters both times, by " in finding.message
+    assert ", N* (all parameters counted both times) by " in finding.message
     assert finding.value > finding.threshold == 0.02
 
 

@@ -16,6 +16,7 @@ from flops_fit.fit import Conventions, fit_law
 from flops_fit.result import ScalingResult
 from flops_fit.result.plots import DOUBLE_COLUMN, SINGLE_COLUMN, draw_path, figure_of, picture_names
 from flops_fit.result.plots.residuals import residuals_of
+from flops_fit.result.plots.surface import draw_surface
 
 KINDS = ("valley", "surface", "average", "of a plugin", "curve over data", "curve over compute")
 
@@ -291,3 +292,21 @@ def test_the_command_draws_a_picture_at_a_columns_width(known_law, fitted, tmp_p
     assert 'width="252pt"' in target.read_text()
     assert main(["plot", str(tmp_path), "--picture", "nonsense"]) == 2
     assert "no picture 'nonsense'" in capsys.readouterr().err
+
+
+class Flat:
+    """A law by which every size reaches the same loss."""
+
+    def __init__(self, law):
+        self.law = law
+
+    def __getattr__(self, name):
+        return getattr(self.law, name)
+
+    def isoflop_curve(self, n_params, flops):
+        return np.full_like(n_params, 2.0)
+
+
+def test_a_surface_without_slope_is_drawn_all_the_same(laws):
+    law = laws["valley"]
+    draw_surface(Figure().subplots(), replace(law, headline=Flat(law.headline)))

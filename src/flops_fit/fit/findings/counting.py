@@ -53,6 +53,6 @@ def _largest_share_of_embeddings(points: Points) -> float:
 
 def _worded(change: ConventionChange) -> str:
     size = np.expm1(change.log_n_change)
-    counted = ", in all parameters both times," if "embeddings" in change.name else ""
+    counted = " (all parameters counted both times)" if "embeddings" in change.name else ""
     exponent = change.exponent_change
     return f"{change.name} the exponent of N* changes by {exponent:+.3f}, N*{counted} by {size:+.1%}"

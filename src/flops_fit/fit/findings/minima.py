@@ -40,7 +40,8 @@ def about_minima(points: Points, law: ValleyLaw) -> Iterator[Finding]:
             law.minima,
             code="off-trend",
             message="The minimum does not fit the trend",
-            action="look at the runs: a diverged or interrupted one may be among them",
+            action="look at the runs: a diverged or interrupted one may be among them, or all runs of a "
+            "budget may be of other data or settings",
         )
 
 

@@ -162,22 +162,25 @@ def _is_a_factor(alike: Floats, share: float, n_params: Floats) -> bool:
 
 def _about_factor(share: float) -> Finding:
     counted = [what for ratio, what in _COUNTED.items() if abs(np.log(share / ratio)) < _ALIKE]
+    meaning, what_to_do = "N, D or C counted something else", "say what N counts, or take other columns"
     if counted:
-        meaning = counted[0]
+        meaning, what_to_do = counted[0], _multiplied("C", 1 / share)
     elif abs(np.log(share)) > np.log(_OTHER_UNIT):
-        meaning = "N, D or C were in another unit"
-    else:
-        meaning = "N, D or C counted something else"
+        meaning, what_to_do = "N, D or C were in another unit", _multiplied("N", 1e6)
     return Finding(
         code="scaled-compute",
         severity="warning",
         message=f"C is {share:.3g} times 6·N·D in nearly all runs: as if {meaning}. "
         f"A budget of C FLOPs then buys {1 / share:.3g} times the N·D that training would get for it.",
-        action="check the columns: N in parameters, D in data units, C in FLOPs forward and backward. One in "
-        f"another unit can be multiplied, e.g. {text_argument('columns', {'N': 'COLUMN*1e6'})}",
+        action="check the columns: N in parameters, D in data units, C in FLOPs forward and backward; "
+        + what_to_do,
         value=share,
         threshold=_FACTOR,
     )
+
+
+def _multiplied(symbol: str, factor: float) -> str:
+    return f"a column can be multiplied, e.g. {text_argument('columns', {symbol: f'COLUMN*{factor:.3g}'})}"
 
 
 def _about_counting(points: Points) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from flops_fit.result.plots.style import GUIDE, MINIMUM, shades_of
 
 _COLUMNS, _ROWS, _LEVELS = 32, 60, 12
 _AHEAD = 10.0
+_FLAT = 1e-6
 _MARGIN = 0.07
 """Share of the picture by which labels keep from its edges."""
 _LABEL_SHAPE = (2.0, 1.0)
@@ -66,6 +67,7 @@ def _levels(losses: Floats) -> Floats:
     """Space levels evenly in what lies above the lowest loss, where a surface changes least."""
     finite = losses[np.isfinite(losses)]
     low, high = np.quantile(finite, [0.001, 0.85])
+    high = max(high, low * (1 + _FLAT))  # levels must increase also where the surface does not
     levels: Floats = low + (high - low) * np.linspace(0.02, 1, _LEVELS) ** 1.5
     return levels
 
