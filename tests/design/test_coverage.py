@@ -149,16 +149,18 @@ def test_a_form_may_not_claim_more_data_than_there_are(codes, claimed, codes_fou
 
 
 @pytest.mark.parametrize(
-    ("training", "rate", "severity"),
+    ("training", "default", "rate", "severity"),
     [
-        ({"lr": 0.2}, "the learning rate 0.2; where", "info"),
-        ({}, "the learning rate 0.5, the default, which nobody chose for it; where", "warning"),
+        ({"lr": 0.2}, 1e-3, "the learning rate 0.2; where", "info"),
+        ({}, 0.5, "the learning rate 0.5; where", "info"),
+        ({}, 1e-3, "the learning rate 0.001, the default, which nobody chose for it; where", "warning"),
     ],
 )
 def test_a_family_whose_rate_is_not_known_to_transfer(
-    codes, monkeypatch, make_spec, training, rate, severity
+    codes, monkeypatch, make_spec, training, default, rate, severity
 ):
     monkeypatch.setattr(type(make_spec().model), "lr_transfers", False)
+    monkeypatch.setattr(type(make_spec().model), "default_lr", default)
     found = codes(training=training)["one-learning-rate"]
     assert rate in found.message
     assert found.severity == severity

@@ -15,7 +15,7 @@ from flops_fit.result import ScalingResult
 # ruff: noqa: E501
 
 GOLDEN = """\
-UNRELIABLE: The best size lies at or beyond the last size trained at 1e+15 FLOPs.
+UNRELIABLE: The best size lies at or beyond the largest size trained at 1e+15 FLOPs.
 
 | C (FLOPs) | N     | N, 95%         | N as good      | D (tokens) | D, 95%         | D/N | L     | L, 95%         | notes |
 |-----------|-------|----------------|----------------|------------|----------------|-----|-------|----------------|-------|
@@ -49,7 +49,7 @@ What each method makes of the same runs, and how far it missed upper runs when s
 | known    | 10.0M          | 31.6M          | 2.946          | 2.752          | 0.31%     | 10.5%     |
 | parabola | 12.0M          | 40.0M          | 2.950          | 2.760          |           |           |
 
-error minimum-at-edge: The best size lies at or beyond the last size trained at 1e+15 FLOPs.
+error minimum-at-edge: The best size lies at or beyond the largest size trained at 1e+15 FLOPs.
   -> train sizes beyond N = 1e+06
 warning unstable: UNSTABLE: at 10 times the largest budget N* by 'parabola' is 1.3 times that by 'known', more
   than the interval of 'known' is wide.
@@ -61,7 +61,7 @@ FINDINGS = (
     Finding(
         code="minimum-at-edge",
         severity="error",
-        message="The best size lies at or beyond the last size trained at 1e+15 FLOPs.",
+        message="The best size lies at or beyond the largest size trained at 1e+15 FLOPs.",
         action="train sizes beyond N = 1e+06",
     ),
     Finding(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from flops_fit.design import Finding
 from flops_fit.errors import FitError
 from flops_fit.quantities import Interval
 from flops_fit.result import ScalingResult
@@ -44,3 +45,16 @@ def test_a_loss_that_does_not_tell_compute_is_refused_for_that_reason(known_law)
     )
     answer = result.predict(loss=3.2, accept_unreliable=True)
     assert "C is bounded by the search alone, to 1,000 times below the smallest" in " ".join(answer.caveats)
+
+
+def test_what_would_help_a_refused_fit_begins_with_the_sizes_to_train(known_law):
+    def finding(code, severity, action):
+        return Finding(code=code, severity=severity, message=f"{code}.", action=action)
+
+    findings = (
+        finding("undetermined-size", "error", "train more sizes"),
+        finding("minimum-at-edge", "warning", "train sizes below N = 495"),
+    )
+    with pytest.raises(FitError, match="The fit is unreliable: undetermined-size") as caught:
+        ScalingResult(replace(known_law, findings=findings)).predict(1e16)
+    assert caught.value.fix.startswith("train sizes below N = 495; train more sizes; or take the number")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from flops_fit.components import DataSpec
+from flops_fit.components import DataSpec, ModelFamily
 from flops_fit.config.probe import Probe
 from flops_fit.config.spec import MIN_BUDGETS, SweepSpec
 from flops_fit.config.within_reach import HOPELESS_EPOCHS, MAX_EPOCHS
@@ -259,7 +259,7 @@ def _count(runs: Sequence[object]) -> str:
 def _learning_rate(runs: Sequence[PlannedRun], spec: SweepSpec) -> list[Finding]:
     if spec.model.lr_transfers or spec.training.lr == "auto" or spec.training.lr_scaling is not None:
         return []
-    is_default = spec.training.lr is None
+    is_default = spec.training.lr is None and spec.model.default_lr == ModelFamily.default_lr
     finding = Finding(
         code="one-learning-rate",
         severity="warning" if is_default else "info",

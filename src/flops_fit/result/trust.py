@@ -16,10 +16,12 @@ def check_reliable(law: ScalingLaw) -> None:
         FitError: `unreliable-fit`.
     """
     if law.status == "unreliable":
-        reasons = " ".join(f.message for f in law.findings if f.severity == "error")
+        errors = [finding for finding in law.findings if finding.severity == "error"]
+        edges = [finding for finding in law.findings if finding.code == "minimum-at-edge"]
+        fixes = dict.fromkeys(finding.action for finding in (*edges, *errors))
         raise FitError(
-            f"The fit is unreliable: {reasons}",
-            fix=f"{law.findings[0].action}; or take the number as it is: {_accept()}",
+            f"The fit is unreliable: {' '.join(finding.message for finding in errors)}",
+            fix=f"{'; '.join(fixes)}; or take the number as it is: {_accept()}",
             code="unreliable-fit",
         )
 

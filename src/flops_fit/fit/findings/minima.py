@@ -100,7 +100,7 @@ def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[F
             [p.flops for p in beyond],
             law.minima,
             code="minimum-at-edge",
-            message="The best size lies at or beyond the last size trained",
+            message=f"The best size lies at or beyond the {_last(beyond)} size trained",
             action="train sizes " + sizes_beyond([(p.last_is_largest, p.last_size, p.flops) for p in beyond]),
         )
     lopsided = [p for p in placements if p.enclosed and p.n_on_thinner_side < _EACH_SIDE]
@@ -115,6 +115,10 @@ def _about_sizes(law: ValleyLaw, placements: Sequence[_Placement]) -> Iterator[F
             value=len(lopsided),
             threshold=len(placements) / 2,
         )
+
+
+def _last(beyond: Sequence[_Placement]) -> str:
+    return " or ".join(sorted({"largest" if p.last_is_largest else "smallest" for p in beyond}, reverse=True))
 
 
 def _about(
