@@ -12,7 +12,7 @@ from flops_fit.errors import UsageError
 from flops_fit.quantities import read_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _OF_SUFFIX = {"tex": "latex", "md": "markdown", "txt": "text", "htm": "html"}
 """Formats by the suffix of their files."""
@@ -20,29 +20,25 @@ _OF_SUFFIX = {"tex": "latex", "md": "markdown", "txt": "text", "htm": "html"}
 
 def quantity(text: str) -> float:
     """Read a number that may end as the output writes it: 20K, 1.5M, 2B or 2G, 1T."""
-    try:
-        return read_quantity(text)
-    except ValueError:
-        message = f"{text!r} is no number; write e.g. 20000, 2e4 or 20K (K, M, B or G, T)"
-        raise argparse.ArgumentTypeError(message) from None
+    return _read(read_quantity, text, "20000, 2e4 or 20K (K, M, B or G, T)")
 
 
 def number(text: str) -> float:
     """Read a number without a suffix."""
-    try:
-        return float(text)
-    except ValueError:
-        message = f"{text!r} is no number; write e.g. 2.5 or 1e3"
-        raise argparse.ArgumentTypeError(message) from None
+    return _read(float, text, "2.5 or 1e3")
 
 
 def share(text: str) -> float:
     """Read a part of a whole: 0.4, or 40%."""
+    percent = text.endswith("%")
+    return _read(lambda figure: float(figure.removesuffix("%")), text, "0.4 or 40%") / (100 if percent else 1)
+
+
+def _read(read: Callable[[str], float], text: str, examples: str) -> float:
     try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        return read(text)
     except ValueError:
-        message = f"{text!r} is no number; write e.g. 0.4 or 40%"
-        raise argparse.ArgumentTypeError(message) from None
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write e.g. {examples}") from None
 
 
 def with_negatives(words: Sequence[str]) -> list[str]:
